@@ -1,0 +1,1 @@
+"""The `signalbox` command, for people."""

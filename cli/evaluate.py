@@ -1,0 +1,172 @@
+"""`signalbox evaluate`: the options, and the parts of a run put together."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import grpc
+from rich.console import Console
+
+from cli.client import connected, explain_error
+from cli.evaluation.batches import in_batches
+from cli.evaluation.explain import explanation_json, show_explanation
+from cli.evaluation.pick import Explained, Pick
+from cli.evaluation.progress import progress_on
+from cli.evaluation.rejects import MOST_SHOWN, Rejects
+from cli.evaluation.report import show_report
+from cli.evaluation.run import CALL_SECONDS, Run
+from cli.evaluation.state import KeptState
+from cli.mapping.compile import load_map
+from cli.mapping.messages import MessageStream, survey
+from cli.mapping.model import EventMap
+from cli.mapping.problems import MapRefused, TableBroken
+from cli.mapping.rows import Partners, RowReader, load_partners
+from cli.private_server import private_server, rules_root
+from cli.problems import PROBLEMS, BrokenOff, CannotStart
+from engine.ruleset.issues import render
+from signalbox.v1 import decision_service_pb2_grpc
+
+_EXAMPLE = """\b
+Examples:
+  signalbox evaluate examples/bank/transactions.csv.gz --map examples/bank/map.yaml
+  signalbox evaluate 1994.csv --map map.yaml --join client=clients-1994.csv --json
+
+\b
+Exit codes: 0 the run is complete (rejected rows are counted and told), 1 it broke off or nothing could be decided,
+2 it could not begin."""
+
+PathType = click.Path(path_type=Path)
+
+
+@click.command(epilog=_EXAMPLE)
+@click.argument("file", type=PathType)
+@click.option("--map", "map_file", type=PathType, required=True, help="What the rows mean: the mapping file.")
+@click.option("--join", "joins", multiple=True, metavar="NAME=FILE", help="Take FILE for the table that the map joins.")
+@click.option("--server", metavar="ADDR", help="Ask this server (host:port). Without it a private one is started.")
+@click.option("--rules", type=PathType, help="For the private server: the folder of rollout.yaml, or of one version.")
+@click.option("--batch", type=click.IntRange(1, 1000), default=500, show_default=True, help="Messages in one request.")
+@click.option("--explain", metavar="REQUEST_ID", help="Explain this message in full, such as notice-1234.")
+@click.option("--rejects", type=PathType, help="Write every rejected row to this file, a JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as one JSON object.")
+def evaluate(
+    file: Path,
+    map_file: Path,
+    joins: Sequence[str],
+    server: str | None,
+    rules: Path | None,
+    batch: int,
+    explain: str | None,
+    rejects: Path | None,
+    as_json: bool,
+) -> None:
+    """Decide what the rows of FILE would lead to, in their own time, and show what came out.
+
+    FILE is CSV or JSON lines, gzipped or not; the map says how its rows become messages (docs/maps.md). The messages
+    go to a server in batches, each with the part of the state that it touches. Nothing is sent to anybody.
+    """
+    if server and rules:
+        raise click.UsageError("--rules is for the private server; a server given by --server has rules of its own")
+    event_map, partners = _prepare(map_file, _pairs(joins))
+    try:
+        surveyed = survey(event_map, file)
+        stream = MessageStream(event_map, RowReader(event_map, partners), surveyed.in_order)
+        with _deciding(server, rules) as stub, Rejects(rejects) as refused:
+            state, pick = KeptState(event_map.tenant, event_map.accounts), Pick(explain)
+            with progress_on(Console(stderr=True), surveyed.rows, stream) as progress:
+                run = Run(stub, state, pick, refused.add, progress)
+                began = time.perf_counter()
+                run.run(in_batches(stream.read(file), batch, event_map.breakers, refused.add))
+                seconds = time.perf_counter() - began
+            explained = _explained(pick, stub) if explain or not as_json else None
+    except TableBroken as broken:
+        raise CannotStart(str(broken), broken.hint) from broken
+    run.tally.rejected = refused.count
+    refused.show(Console(stderr=True))
+    if as_json:
+        counts = run.tally.as_json(seconds)
+        if explained is not None:
+            counts["explanation"] = explanation_json(explained)
+        click.echo(json.dumps(counts, ensure_ascii=False))
+    else:
+        _show(Console(), run, seconds, event_map, explained)
+    if explain and explained is None:
+        raise BrokenOff(
+            f"no decided message has the request id {explain}; they look like {event_map.kinds[0].name}-1234"
+        )
+    if run.tally.read and not run.tally.decided:
+        click.get_current_context().exit(PROBLEMS)
+
+
+def _prepare(map_file: Path, joins: dict[str, Path]) -> tuple[EventMap, list[Partners]]:
+    """Read the map and the tables that it joins. Raises CannotStart with everything that is wrong."""
+    console = Console(stderr=True)
+    try:
+        event_map = load_map(map_file)
+        partners = load_partners(event_map, joins)
+    except MapRefused as refused:
+        raise CannotStart(f"the map cannot be used\n{render(refused.issues, console.is_terminal)}") from None
+    except TableBroken as broken:
+        raise CannotStart(str(broken), broken.hint) from broken
+    except OSError as error:
+        raise CannotStart(f"{map_file}: {error.strerror}") from error
+    if event_map.warnings:
+        click.echo(render(event_map.warnings, console.is_terminal), err=True)
+    for table in partners:
+        _tell_left_out(table)
+    return event_map, partners
+
+
+def _tell_left_out(table: Partners) -> None:
+    for bad in table.problems[:MOST_SHOWN]:
+        click.echo(f"{table.file}: line {bad.line} is left out: {bad.reason}", err=True)
+    if len(table.problems) > MOST_SHOWN:
+        click.echo(f"{table.file}: {len(table.problems) - MOST_SHOWN:,} more rows are left out", err=True)
+
+
+def _pairs(joins: Sequence[str]) -> dict[str, Path]:
+    pairs = {}
+    for join in joins:
+        name, sign, file = join.partition("=")
+        if not (name and sign and file):
+            raise click.UsageError(f"--join {join}: expected NAME=FILE, such as client=clients.csv")
+        pairs[name] = Path(file)
+    return pairs
+
+
+@contextmanager
+def _deciding(server: str | None, rules: Path | None) -> Iterator[decision_service_pb2_grpc.DecisionServiceStub]:
+    """Give the service that decides: a given server's or a private one's, which ends with this."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    if server:
+        with connected(server) as channel:
+            yield decision_service_pb2_grpc.DecisionServiceStub(channel)
+        return
+    with private_server(rules_root(rules)) as address, connected(address) as channel:
+        yield decision_service_pb2_grpc.DecisionServiceStub(channel)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    """Let a request to end unwind like Ctrl-C, so that the private server ends too."""
+    raise KeyboardInterrupt
+
+
+def _explained(pick: Pick, stub: decision_service_pb2_grpc.DecisionServiceStub) -> Explained | None:
+    try:
+        return pick.explain(stub, CALL_SECONDS)
+    except grpc.RpcError as error:
+        click.echo(f"signalbox: no explanation: {explain_error(error)}", err=True)
+        return None
+
+
+def _show(console: Console, run: Run, seconds: float, event_map: EventMap, explained: Explained | None) -> None:
+    show_report(console, run, seconds, event_map)
+    if explained is not None:
+        show_explanation(console, explained, event_map.clock.zone)

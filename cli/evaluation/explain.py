@@ -1,0 +1,113 @@
+"""One message's full explanation: who, what, when, the decision, every candidate with its checks, and the rules."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from google.protobuf.json_format import MessageToDict
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cli.evaluation.pick import Explained
+from cli.evaluation.tally import name_of
+from signalbox.v1 import decision_pb2, message_pb2
+
+_COLOURS = {"SEND": "green", "HOLD": "yellow", "DROP": "red", "TAKEN": "green", "HELD": "yellow", "REFUSED": "red"}
+
+
+def explanation_json(explained: Explained) -> dict[str, Any]:
+    """Return the explanation as `--json` prints it: the wire's messages in their JSON form, and the line."""
+    return {
+        "line": explained.line,
+        "message": MessageToDict(explained.evaluation.message, preserving_proto_field_name=True),
+        "decision": MessageToDict(explained.decision, preserving_proto_field_name=True),
+        "trace": MessageToDict(explained.trace, preserving_proto_field_name=True),
+    }
+
+
+def show_explanation(console: Console, explained: Explained, zone: str) -> None:
+    """Print an explanation; times are told in `zone`."""
+    message, decision = explained.evaluation.message, explained.decision
+    console.print()
+    console.rule("One message in full", align="left")
+    when = _local(explained.evaluation.now.ToDatetime(UTC), zone)
+    category = name_of(message_pb2.Category, message.category)
+    extras = [f"{word} {value}" for word, value in (("scene", message.scene), ("campaign", message.campaign)) if value]
+    what = ", ".join([category, f"line {message.line}", *extras])
+    console.print(f"[bold]{escape(message.request_id)}[/] to {escape(message.user_id)} at {when}", highlight=False)
+    console.print(f"{escape(what)}; row on line {explained.line}", highlight=False)
+    if message.content.text or message.content.title:
+        console.print(f"[italic]{escape(message.content.text or message.content.title)}[/]", highlight=False)
+    console.print()
+    console.print(_headline(decision, zone), highlight=False)
+    show_trace(console, explained.trace)
+
+
+def show_trace(console: Console, trace: decision_pb2.Trace) -> None:
+    """Print candidates with their checks, the rules that matched, and the facts they read."""
+    table = Table(box=None, padding=(0, 2, 0, 0), title="Candidates", title_justify="left", title_style="bold")
+    for heading in ("channel", "", "check", "", "what was compared"):
+        table.add_column(heading, overflow="fold")
+    for candidate in trace.candidates:
+        outcome = name_of(decision_pb2.CandidateTrace.Outcome, candidate.outcome)
+        first = (candidate.channel, _coloured(outcome.replace("NOT_NEEDED", "NOT NEEDED"), outcome))
+        for check in candidate.checks or (decision_pb2.CheckTrace(passed=True),):
+            result = "passed" if check.passed else _coloured(name_of(decision_pb2.Reason, check.reason), "REFUSED")
+            table.add_row(*first, escape(check.rule_id), result, escape(check.detail))
+            first = ("", "")
+    console.print(table)
+    console.print("[bold]Rules that matched[/]")
+    for family, rules in groupby(trace.rules, key=lambda rule: rule.family):
+        names = [
+            rule.rule_id + (f" ({rule.channel})" if rule.channel else "") + " erred" * rule.erred for rule in rules
+        ]
+        console.print(f"  {family}: {escape(', '.join(dict.fromkeys(names)))}", highlight=False)
+    facts = MessageToDict(trace.facts)
+    if facts:
+        console.print("[bold]Facts that the rules read[/]")
+        console.print(
+            "  " + escape(", ".join(f"{path} = {_shown(value)}" for path, value in _flat(facts))), highlight=False
+        )
+
+
+def _headline(decision: decision_pb2.Decision, zone: str) -> str:
+    verdict = name_of(decision_pb2.Verdict, decision.verdict)
+    parts = [f"[bold]{_coloured(verdict, verdict)}[/]"]
+    if decision.reason:
+        parts.append(name_of(decision_pb2.Reason, decision.reason))
+    if decision.HasField("until"):
+        parts.append(f"until {_local(decision.until.ToDatetime(UTC), zone)}")
+    if decision.plan.steps:
+        steps = ", ".join(step.channel + ("" if step.admitted else " (later)") for step in decision.plan.steps)
+        strategy = name_of(message_pb2.Strategy, decision.plan.strategy)
+        parts.append(f"{strategy}: {steps} with {name_of(message_pb2.Priority, decision.plan.priority)}")
+    if decision.decided_by:
+        parts.append(f"decided by [bold]{escape(decision.decided_by)}[/]")
+    return ", ".join(parts)
+
+
+def _coloured(text: str, key: str) -> str:
+    colour = _COLOURS.get(key)
+    return f"[{colour}]{text}[/]" if colour else text
+
+
+def _local(moment: datetime, zone: str) -> str:
+    return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def _flat(facts: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in facts.items():
+        path = f"{before}.{name}" if before else name
+        found += _flat(value, path) if isinstance(value, dict) else [(path, value)]
+    return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,82 @@
+"""What came out of a run, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.columns import Columns
+from rich.console import Console
+from rich.table import Table
+
+from cli.evaluation.run import Run
+from cli.mapping.model import EventMap
+from signalbox.v1 import state_pb2
+
+_MICROS = 1_000_000
+_BAR = 20
+
+
+def show_report(console: Console, run: Run, seconds: float, event_map: EventMap) -> None:
+    """Print the counts of a run."""
+    tally = run.tally
+    rate = f"{tally.decided / seconds:,.0f}" if seconds > 0 else "-"
+    console.print(
+        f"[bold]{tally.read:,} messages[/]: {tally.decided:,} decided, {tally.rejected:,} rejected, "
+        f"in {seconds:.1f} s ({rate} a second), by the rules {', '.join(sorted(run.versions)) or '-'}",
+        highlight=False,
+    )
+    if run.assumed:
+        parts = ", ".join(sorted(part.lower() for part in run.assumed))
+        console.print(f"[yellow]assumed[/] (the map gives no such section and the server holds none): {parts}")
+    console.print()
+    sends = tally.verdicts["SEND"]
+    console.print(
+        Columns(
+            [
+                _table("Verdicts", tally.verdicts, tally.decided),
+                _table("Strategies (of SEND)", tally.strategies, sends),
+                _table("Channels (steps admitted)", tally.channels, tally.channels.total()),
+            ],
+            padding=(0, 3),
+        )
+    )
+    console.print()
+    refused = tally.decided - sends
+    console.print(_table("Reasons (of HOLD and DROP)", tally.reasons, refused, bars=True))
+    console.print()
+    console.print(_table("Deciding rules", tally.rules, tally.decided, bars=True))
+    if event_map.accounts:
+        console.print()
+        console.print(_accounts(event_map.accounts, run))
+
+
+def _table(title: str, counts: Mapping[str, int], total: int, bars: bool = False) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, show_header=False, padding=(0, 2, 0, 0)
+    )
+    most = max(counts.values(), default=0)
+    for name, count in sorted(counts.items(), key=lambda item: -item[1]):
+        share = f"{100 * count / total:.1f} %" if total else ""
+        bar = "█" * max(1, round(_BAR * count / most)) if bars and count else ""
+        cells = [name, f"{count:>9,}", f"{share:>7}"]
+        table.add_row(*cells, bar) if bars else table.add_row(*cells)
+    if not counts:
+        table.add_row("none")
+    return table
+
+
+def _accounts(before: Mapping[str, state_pb2.Account], run: Run) -> Table:
+    table = Table(title="Accounts", title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    for heading in ("", "before", "used", "left"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for account in run.state.accounts():
+        first = before[account.name].left_micros
+        amounts = (first, first - account.left_micros, account.left_micros)
+        table.add_row(account.name, *(_amount(micros, account.unit) for micros in amounts))
+    return table
+
+
+def _amount(micros: int, unit: str) -> str:
+    if unit == "COUNT":
+        return f"{micros // _MICROS:,}"
+    return f"{micros / _MICROS:,.3f} {unit}"

@@ -1,0 +1,104 @@
+"""The `signalbox` command: its sub-commands, and the one place where whatever goes wrong becomes a sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from cli.problems import CANNOT_START, PROBLEMS
+from engine.errors import SignalboxError
+
+INTERRUPTED: Final = 130
+"""What a shell gives a command that Ctrl-C ended."""
+
+TRACEBACK: Final = "SIGNALBOX_TRACEBACK"
+
+_COMMANDS: Final = {
+    "serve": ("cli.serve:serve", "Run the server."),
+    "evaluate": ("cli.evaluate:evaluate", "Decide what the rows of a file would lead to, and show it."),
+    "rules": ("cli.rules:rules", "Check, test and look after the rules."),
+}
+"""The commands in the order of the help. Each is imported when it is called: `--help` need not wait for gRPC."""
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table above."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 all is well, 1 problems were found, 2 wrong usage or could not begin. "
+    "Example: signalbox rules check",
+)
+@click.version_option(package_name="signalbox", prog_name="signalbox")
+def signalbox() -> None:
+    """Decide for every message to a person whether it may go, when, through which channels and in which order."""
+
+
+def main() -> None:
+    """Run the command and end with its exit code. Nobody meets a traceback unless they ask for one."""
+    # grpc's C core writes lines of its own to standard error unless told otherwise before it is imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    try:
+        code = _run()
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        click.echo(f"signalbox: this should not have happened: {what}\n  hint: {TRACEBACK}=1 shows where", err=True)
+        code = PROBLEMS
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        ended: Any = signalbox.main(prog_name="signalbox", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as problem:
+        _tell(problem)
+        return problem.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nsignalbox: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`). Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PROBLEMS
+    except SignalboxError as problem:
+        click.echo(f"signalbox: {problem}", err=True)
+        return CANNOT_START
+    return ended if isinstance(ended, int) else 0
+
+
+def _tell(problem: click.ClickException) -> None:
+    """Usage errors show the usage; every other is one sentence under our name."""
+    if isinstance(problem, click.UsageError):
+        problem.show()
+    else:
+        click.echo(f"signalbox: {problem.format_message()}", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""Rows out of files: CSV or JSON lines, gzipped or not, each row with its line and only the cells that are wanted.
+
+A damaged row is a value of the stream (`BadRow`), not an exception: the run goes on behind it. Only a file that cannot
+be read at all, or no further, raises.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import IO, Final, NamedTuple
+
+from cli.mapping.problems import TableBroken, did_you_mean
+
+DELIMITERS: Final = (",", ";", "\t", "|")
+LONGEST_CELL: Final = 1 << 20
+"""Characters; a cell beyond it is nearly always a quote that was never closed."""
+
+REPLACEMENT: Final = "\ufffd"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a table is written. `delimiter` is empty when the header line is to show it."""
+
+    format: str = "csv"
+    delimiter: str = ""
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A column to read: the name it has here and the names it may have in the file."""
+
+    name: str
+    headers: tuple[str, ...]
+
+
+class Row(NamedTuple):
+    """The wanted cells of one row, as text, in the order they were asked for; empty text where there is nothing."""
+
+    line: int
+    cells: Sequence[str]
+
+
+class BadRow(NamedTuple):
+    """A row that cannot be read, and why."""
+
+    line: int
+    reason: str
+
+
+def read_table(path: Path, layout: Layout, wanted: Sequence[Wanted]) -> Iterator[Row | BadRow]:
+    """Give the rows of a file in its order.
+
+    Raises TableBroken when the file is not there, lacks a column, or ends in the middle of its compressed data.
+    """
+    try:
+        with _open(path, layout.encoding) as stream:
+            reader = _json_rows if layout.format == "jsonl" else _csv_rows
+            yield from reader(path, stream, layout, wanted)
+    except (OSError, EOFError, zlib.error) as error:
+        raise TableBroken(path, _why(error)) from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
+        return f"the compressed data is damaged or cut off ({error})"
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _open(path: Path, encoding: str) -> IO[str]:
+    """Open as text, decompressing what begins like gzip, without the byte order mark; bad bytes become U+FFFD."""
+    raw: IO[bytes] = path.open("rb")
+    if raw.read(2) == b"\x1f\x8b":
+        raw.close()
+        raw = gzip.open(path, "rb")  # noqa: SIM115  (closed with the text stream around it)
+    else:
+        raw.seek(0)
+    name = "utf-8-sig" if encoding.replace("_", "-").lower() in ("utf-8", "utf8") else encoding
+    return io.TextIOWrapper(io.BufferedReader(raw, 1 << 18), name, errors="replace", newline="")  # type: ignore[type-var]
+
+
+def _csv_rows(path: Path, stream: IO[str], layout: Layout, wanted: Sequence[Wanted]) -> Iterator[Row | BadRow]:
+    first = stream.readline(LONGEST_CELL)
+    header_lines = [first]
+    delimiter = layout.delimiter or _delimiter_of(first)
+    csv.field_size_limit(LONGEST_CELL)
+    header = next(csv.reader(header_lines, delimiter=delimiter), None)
+    if not header:
+        raise TableBroken(path, "it is empty: there is no header line")
+    pick = _picker(path, [name.strip() for name in header], wanted)
+    reader = csv.reader(stream, delimiter=delimiter, strict=True)
+    width, before = len(header), 1
+    while True:
+        line, problem, cells = before + 1, "", None
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            problem = f"not readable as CSV: {error}"
+        if cells is None and not problem:
+            return
+        before = reader.line_num + 1
+        if problem:
+            yield BadRow(line, problem)
+        elif cells:
+            yield _checked(line, cells, width, pick, layout.encoding)
+
+
+def _checked(line: int, cells: list[str], width: int, pick: _Picker, encoding: str) -> Row | BadRow:
+    if len(cells) != width:
+        return BadRow(line, f"has {len(cells)} fields, the header has {width}")
+    chosen = pick(cells)
+    for cell in chosen:
+        if REPLACEMENT in cell:
+            return BadRow(line, f"holds bytes that are not {encoding}: {cell[:60]!r}")
+    return Row(line, chosen)
+
+
+def _delimiter_of(header: str) -> str:
+    """Return the usual delimiter that the header line holds most often; a single column has none and any will do."""
+    return max(DELIMITERS, key=header.count)
+
+
+class _Picker:
+    """Takes the wanted cells out of a row."""
+
+    def __init__(self, positions: Sequence[int]) -> None:
+        self._one = positions[0] if len(positions) == 1 else None
+        self._get = itemgetter(*positions)
+
+    def __call__(self, cells: Sequence[str]) -> Sequence[str]:
+        return self._get(cells) if self._one is None else (cells[self._one],)
+
+
+def _picker(path: Path, header: Sequence[str], wanted: Sequence[Wanted]) -> _Picker:
+    """Find the wanted columns in a header.
+
+    Raises TableBroken for a column that is missing or stands twice.
+    """
+    positions = []
+    for column in wanted:
+        found = [i for i, name in enumerate(header) if name in column.headers]
+        if len(found) > 1:
+            raise TableBroken(path, f"the column `{header[found[0]]}` stands {len(found)} times in the header")
+        if not found:
+            names = " or ".join(f"`{name}`" for name in column.headers)
+            hint = did_you_mean(column.headers[0], header) or "it has " + ", ".join(f"`{name}`" for name in header[:40])
+            raise TableBroken(path, f"there is no column {names}", hint + f" (the map calls the column {column.name})")
+        positions.append(found[0])
+    return _Picker(positions)
+
+
+def _json_rows(path: Path, stream: IO[str], layout: Layout, wanted: Sequence[Wanted]) -> Iterator[Row | BadRow]:
+    for line, text in enumerate(stream, 1):
+        if not text.strip():
+            continue
+        if REPLACEMENT in text:
+            yield BadRow(line, f"holds bytes that are not {layout.encoding}")
+            continue
+        try:
+            fields = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            yield BadRow(line, f"not readable as JSON: {error}")
+            continue
+        yield _json_row(line, fields, wanted)
+
+
+def _json_row(line: int, fields: object, wanted: Sequence[Wanted]) -> Row | BadRow:
+    if not isinstance(fields, dict):
+        return BadRow(line, "is no JSON object")
+    cells = []
+    for column in wanted:
+        value = next((fields[name] for name in column.headers if name in fields), None)
+        if isinstance(value, dict | list):
+            return BadRow(line, f"the field {column.headers[0]} holds a list or an object; expected a single value")
+        cells.append(_as_text(value))
+    return Row(line, cells)
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else repr(value)
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON number")

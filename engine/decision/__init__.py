@@ -1,0 +1,1 @@
+"""Facts and a rule set become a proposal, a proposal and an admission a decision. Pure."""

@@ -1,0 +1,202 @@
+"""What a set of matched rules asks of each candidate channel, before a particular message fills in its keys.
+
+Many messages match the same rules, so this is derived once for each different answer of the rules and kept with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from engine.decision.content import fingerprint
+from engine.decision.model import Decision, Message
+from engine.ruleset.effects import ChannelChoice, Charge, Exclude, Hold, Limit, Route
+from engine.ruleset.match import Matched
+from engine.ruleset.rules import Rule
+
+KEPT_DECISIONS = 4096
+"""Bound on the decisions kept per blueprint; at it they are forgotten and made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitAsk:
+    """A limit that one candidate must pass; rules that share its name are merged into it.
+
+    `max` is the smallest of theirs (None = unlimited) and `rule_max` the rule it comes from; `min_interval_ms` and
+    `rule_gap` likewise the longest. `per_step`: refused, it takes away this candidate, and it counts for each step; else
+    it is counted once per message. `key` gives what it counts apart besides the user; None = nothing.
+    """
+
+    name: str
+    window_ms: int
+    max: int | None
+    rule_max: int
+    min_interval_ms: int
+    rule_gap: int
+    hold: bool
+    per_step: bool
+    key: Callable[[Message], str] | None
+    plain_use: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeAsk:
+    """A charge that one candidate must pay; `name` fills the account's placeholders in."""
+
+    name: Callable[[Message], str]
+    micros: int
+    unit: str
+    times_segments: bool
+    per_step: bool
+    rule: int
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateBlueprint:
+    """One candidate channel: the rules that hold or exclude it, the limits and charges it must pass, in file order."""
+
+    choice: ChannelChoice
+    holds: tuple[Rule, ...]
+    exclude: Rule | None
+    limits: tuple[LimitAsk, ...]
+    charges: tuple[ChargeAsk, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blueprint:
+    """The candidates of one routing rule under one answer of all rules."""
+
+    route_rule: Rule
+    route: Route
+    candidates: tuple[CandidateBlueprint, ...]
+    decisions: dict[object, Decision] = field(default_factory=dict)
+    """The decisions `settle` has made of it, by what differed."""
+
+
+def blueprint(matched: Matched, candidates: tuple[Matched, ...]) -> Blueprint:
+    """Return what these answers ask: of the message, and of the candidates of its routing rule in order."""
+    kept: dict[tuple[Matched, ...], Blueprint] = matched.blueprints
+    found = kept.get(candidates)
+    if found is None:
+        if len(kept) >= KEPT_DECISIONS:
+            kept.clear()
+        found = kept[candidates] = _draw(matched, candidates)
+    return found
+
+
+def _draw(matched: Matched, candidates: tuple[Matched, ...]) -> Blueprint:
+    rule = matched.route
+    assert rule is not None  # without a route there is no candidate to draw
+    assert isinstance(rule.effect, Route)
+    drawn = tuple(
+        _candidate(choice, matched, own) for choice, own in zip(rule.effect.choices, candidates, strict=True)
+    )
+    return Blueprint(rule, rule.effect, drawn)
+
+
+def _candidate(choice: ChannelChoice, matched: Matched, own: Matched) -> CandidateBlueprint:
+    channel = choice.channel
+    holds = [r for r in matched.holds if channel in _channels(r)]
+    holds += [r for r in own.holds if not _channels(r) or channel in _channels(r)]
+    excludes = [r for r in matched.excludes if channel in _channels(r)]
+    excludes += [r for r in own.excludes if not _channels(r) or channel in _channels(r)]
+    excludes.sort(key=lambda rule: rule.index)
+    return CandidateBlueprint(
+        choice=choice,
+        holds=tuple(sorted(holds, key=lambda rule: rule.index)),
+        exclude=excludes[0] if excludes else None,
+        limits=_merge_limits(channel, _applying(matched.limits + own.limits, channel)),
+        charges=tuple(_charge_ask(channel, rule) for rule in _applying(matched.charges + own.charges, channel)),
+    )
+
+
+def _channels(rule: Rule) -> tuple[str, ...]:
+    assert isinstance(rule.effect, Hold | Exclude)
+    return rule.effect.channels
+
+
+def message_holds(matched: Matched) -> Iterable[Rule]:
+    """Return the matched rules that hold the message as a whole."""
+    return (rule for rule in matched.holds if not _channels(rule))
+
+
+def _applying(rules: Sequence[Rule], channel: str) -> list[Rule]:
+    def applies(rule: Rule) -> bool:
+        assert isinstance(rule.effect, Limit | Charge)
+        return rule.effect.channel in (None, channel)
+
+    return sorted(filter(applies, rules), key=lambda rule: rule.index)
+
+
+def _merge_limits(channel: str, rules: Sequence[Rule]) -> tuple[LimitAsk, ...]:
+    by_name: dict[str, list[Rule]] = {}
+    for rule in rules:
+        assert isinstance(rule.effect, Limit)
+        by_name.setdefault(rule.effect.name, []).append(rule)
+    return tuple(_limit_ask(channel, sharing) for sharing in by_name.values())
+
+
+def _limit_ask(channel: str, sharing: Sequence[Rule]) -> LimitAsk:
+    limits = [(rule.effect, rule.index) for rule in sharing if isinstance(rule.effect, Limit)]
+    first = limits[0][0]
+    bounded = [(limit.max, index) for limit, index in limits if limit.max is not None]
+    smallest, rule_max = min(bounded, default=(None, limits[0][1]))
+    longest, rule_gap = max(((limit.min_interval_ms, -index) for limit, index in limits), default=(0, 0))
+    return LimitAsk(
+        name=first.name,
+        window_ms=first.window_ms,
+        max=smallest,
+        rule_max=rule_max,
+        min_interval_ms=longest,
+        rule_gap=-rule_gap,
+        hold=all(limit.hold for limit, _index in limits),
+        per_step=any(rule.per_step for rule in sharing),
+        key=_key(channel, first.per),
+        plain_use=(first.name, ""),
+    )
+
+
+def escape(value: str) -> str:
+    """Write a value so that "/" can join several of them unmistakably."""
+    if "/" in value or "%" in value:
+        return value.replace("%", "%25").replace("/", "%2F")
+    return value
+
+
+def _key(channel: str, per: tuple[str, ...]) -> Callable[[Message], str] | None:
+    getters = [_part(channel, name) for name in per if name != "user"]
+    if not getters:
+        return None
+    if len(getters) == 1:
+        return getters[0]
+    return lambda message: "/".join([get(message) for get in getters])
+
+
+def _part(channel: str, name: str) -> Callable[[Message], str]:
+    match name:
+        case "channel":
+            return lambda message: channel
+        case "content":
+            return fingerprint
+        case _:
+            index = Message._fields.index(name)
+            return lambda message: escape(message[index])
+
+
+def _charge_ask(channel: str, rule: Rule) -> ChargeAsk:
+    charge = rule.effect
+    assert isinstance(charge, Charge)
+    name = account_name(charge.account, channel)
+    return ChargeAsk(name, charge.micros, charge.unit, charge.times_segments, rule.per_step, rule.index)
+
+
+def account_name(template: str, channel: str) -> Callable[[Message], str]:
+    """Return the function that fills the placeholders of an account's name in, such as "{line}/sms/cash"."""
+    pieces = re.split(r"\{(\w+)\}", template)
+    parts = [
+        _part(channel, piece) if place % 2 else (lambda message, text=piece: text)  # type: ignore[misc]
+        for place, piece in enumerate(pieces)
+        if piece
+    ]
+    return lambda message: "".join([part(message) for part in parts])

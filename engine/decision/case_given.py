@@ -1,0 +1,196 @@
+"""The `given:` of a rule test as values of the model: message, user, time, state.
+
+What a case leaves out has a default, so that a case says only what matters to it; the defaults are listed in
+docs/rules.md. Raises ValueError with a sentence naming the field for whatever it cannot understand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from engine.decision.blueprint import escape
+from engine.decision.ledger_model import AccountKey, Balance, LedgerModel, Use, UseKey
+from engine.decision.model import LIFE_MS, PRIORITY, Breakers, Content, Message, User
+from engine.decision.moment import is_zone, next_midnight, parse_local
+from engine.decision.session import Item, State
+from engine.ruleset.compile import RuleSet
+from engine.ruleset.effects import LIMIT_KEYS, PRIORITIES, Limit
+from engine.ruleset.fact_types import STATES, STRATEGIES
+
+DEFAULT_ZONE: Final = "Asia/Shanghai"
+DEFAULT_NOW: Final = "2026-01-05T12:00"
+DEFAULT_MESSAGE: Final[Mapping[str, Any]] = {
+    "tenant": "bank",
+    "line": "cards",
+    "user_id": "u1",
+    "category": "NOTIFICATION",
+    "content": {"text": "a test"},
+}
+
+_MICROS = 1_000_000
+
+
+def read_user(given: Mapping[str, Any], ruleset: RuleSet) -> User:
+    """Return the user of a case: reachable on every declared channel unless it says which."""
+    written = given.get("user") or {}
+    zone = written.get("zone") or DEFAULT_ZONE
+    if not is_zone(zone):
+        raise ValueError(f'user.zone: "{zone}" is no IANA time zone')
+    if written.get("known", True) is False:
+        return User(known=False, zone=zone)
+    opt_outs = [
+        (out.get("channel") or "", _choice(out.get("category") or "MARKETING", LIFE_MS, "user.opt_outs.category"))
+        for out in written.get("opt_outs") or ()
+    ]
+    channels = written.get("channels")
+    return User(
+        known=True,
+        zone=zone,
+        tags=tuple(_texts(written.get("tags"), "user.tags")),
+        language=written.get("language") or "",
+        attributes=written.get("attributes") or {},
+        channels=frozenset(ruleset.channels if channels is None else _channels(channels, ruleset, "user.channels")),
+        opt_outs=frozenset(opt_outs),
+    )
+
+
+def read_now(given: Mapping[str, Any], zone: str) -> int:
+    """Return the time of a case in milliseconds."""
+    return _time(given.get("now") or DEFAULT_NOW, zone, "now")
+
+
+def read_items(given: Mapping[str, Any], user: User, ruleset: RuleSet) -> list[Item]:
+    """Return the messages of a case: those before, then the one that is tested."""
+    items = []
+    for place, written in enumerate(given.get("before") or ()):
+        if "at" not in written:
+            raise ValueError(f"before[{place}]: needs the time `at`")
+        at_ms = _time(written["at"], user.zone, f"before[{place}].at")
+        items.append(Item(read_message(written, user.zone, ruleset), at_ms))
+    items.append(Item(read_message(given.get("message") or {}, user.zone, ruleset), read_now(given, user.zone)))
+    return items
+
+
+def read_message(given: Mapping[str, Any], zone: str, ruleset: RuleSet) -> Message:
+    """Return one message, defaults filled in."""
+    written = {**DEFAULT_MESSAGE, **given}
+    category = _choice(written["category"], LIFE_MS, "message.category")
+    template = written.get("template") or ""
+    wishes = written.get("wishes") or {}
+    names = ("request_id", "scene", "campaign", "owner", "department", "conversion_goal")
+    return Message(
+        **{name: str(written[name]) for name in ("tenant", "line", "user_id")},
+        **{name: str(written.get(name) or "") for name in names},
+        category=category,
+        priority=_choice(written.get("priority") or PRIORITY[category], PRIORITIES, "message.priority"),
+        content=None if template else _content(written["content"]),
+        template=template,
+        params=written.get("params") or {},
+        addresses=tuple((one.get("channel") or "", str(one.get("value"))) for one in written.get("addresses") or ()),
+        wished_channels=tuple(_channels(wishes.get("channels") or [], ruleset, "message.wishes.channels")),
+        wished_strategy=_choice(wishes["strategy"], STRATEGIES, "wishes.strategy") if wishes.get("strategy") else "",
+        **{f"{name}_ms": _optional_time(written, name, zone) for name in ("occurred_at", "send_after", "expire_at")},
+    )
+
+
+def _content(written: Any) -> Content:
+    if not isinstance(written, Mapping):
+        raise ValueError("message.content: write {text: …}")
+    fields = [str(written.get(name) or "") for name in ("title", "text", "html", "url")]
+    overrides = sorted(
+        (channel, *(str((other or {}).get(name) or "") for name in ("title", "text", "html", "url")))
+        for channel, other in (written.get("channels") or {}).items()
+    )
+    return Content(*fields, overrides=tuple(overrides))  # type: ignore[arg-type]  # five texts each
+
+
+def read_state(given: Mapping[str, Any], message: Message, user: User, now_ms: int, ruleset: RuleSet) -> State:
+    """Return the state of a case; without `accounts` there is enough in every account."""
+    uses = dict(_use(written, message, user, now_ms, ruleset) for written in given.get("ledger") or ())
+    accounts: dict[AccountKey, Balance] | None = None
+    if given.get("accounts") is not None:
+        accounts = {(message.tenant, name): _balance(name, one) for name, one in given["accounts"].items()}
+    breakers = given.get("breakers") or {}
+    channels = breakers.get("channels") or {}
+    _channels(list(channels), ruleset, "breakers.channels")
+    states = {channel: _choice(state, STATES, f"breakers.channels.{channel}") for channel, state in channels.items()}
+    platform = _choice(breakers.get("platform") or "NORMAL", STATES, "breakers.platform")
+    users = {(message.tenant, message.user_id): user} if user.known else {}
+    ledger = LedgerModel({(message.tenant, message.user_id): uses} if uses else {}, accounts)
+    return State(users, ledger, Breakers(platform, states), user.zone)
+
+
+def _use(
+    written: Mapping[str, Any], message: Message, user: User, now_ms: int, ruleset: RuleSet
+) -> tuple[UseKey, Use]:
+    name = written.get("limit")
+    limits = [rule.effect for rule in ruleset.rules if isinstance(rule.effect, Limit) and rule.effect.name == name]
+    if not limits:
+        raise ValueError(f'ledger: there is no limit "{name}" in this version')
+    limit = limits[0]
+    last_ms = _time(written["last"], user.zone, "ledger.last") if written.get("last") else now_ms
+    start_ms = _time(written["start"], user.zone, "ledger.start") if written.get("start") else last_ms
+    if written.get("end"):
+        end_ms = _time(written["end"], user.zone, "ledger.end")
+    else:
+        end_ms = start_ms + limit.window_ms if limit.window_ms else next_midnight(user.zone, start_ms)
+    count = written.get("count", 1)
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise ValueError("ledger.count: must be a whole number from 1 on")
+    return (limit.name, _use_key(limit, written.get("key") or {}, message)), Use(start_ms, end_ms, count, last_ms)
+
+
+def _use_key(limit: Limit, written: Mapping[str, Any], message: Message) -> str:
+    apart = [name for name in LIMIT_KEYS if name in limit.per and name != "user"]
+    unknown = [name for name in written if name not in apart]
+    if unknown:
+        raise ValueError(f'ledger.key: the limit "{limit.name}" does not count per {unknown[0]}')
+    values = [written.get(name, getattr(message, name, "")) for name in apart]
+    return escape_all(values)
+
+
+def escape_all(values: list[Any]) -> str:
+    """Join the values of a key as the contract spells it."""
+    return "/".join(escape(str(value)) for value in values)
+
+
+def _balance(name: str, written: Mapping[str, Any]) -> Balance:
+    left = (written or {}).get("left")
+    if not isinstance(left, int | float) or isinstance(left, bool):
+        raise ValueError(f"accounts.{name}.left: must be a number")
+    return Balance(str(written.get("unit") or "COUNT"), round(left * _MICROS))
+
+
+def _choice(value: Any, known: Any, path: str) -> str:
+    if value not in known:
+        raise ValueError(f'{path}: "{value}" is none of {", ".join(known)}')
+    return str(value)
+
+
+def _texts(value: Any, path: str) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ValueError(f"{path}: must be a list")
+    return [str(item) for item in value]
+
+
+def _channels(value: Any, ruleset: RuleSet, path: str) -> list[str]:
+    channels = _texts(value, path)
+    for channel in channels:
+        _choice(channel, ruleset.channels, path)
+    return channels
+
+
+def _optional_time(written: Mapping[str, Any], name: str, zone: str) -> int | None:
+    return None if written.get(name) is None else _time(written[name], zone, f"message.{name}")
+
+
+def _time(text: Any, zone: str, path: str) -> int:
+    try:
+        return parse_local(str(text), zone)
+    except ValueError:
+        raise ValueError(f'{path}: "{text}" is no time; write "2026-01-05T12:00"') from None
+
+

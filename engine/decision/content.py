@@ -1,0 +1,77 @@
+"""What can be known of a content without rules: its length, its SMS parts, its keyword hits, its fingerprint."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from engine.decision.model import Message
+
+# The GSM 7-bit default alphabet and, after it, the characters that take an escape and so count twice
+# (3GPP TS 23.038, section 6.2.1).
+_GSM = re.compile(
+    r"[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,\-./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà\f\^{}\\\[~\]|€]*"
+)
+_GSM_ESCAPED = re.compile(r"[\f\^{}\\\[~\]|€]")
+
+
+def segments(text: str) -> int:
+    """Return how many SMS a text takes, at least 1.
+
+    160 characters of the GSM 7-bit alphabet, or 153 each when there are several; with any other character in it 70
+    UTF-16 units, or 67 each (3GPP TS 23.038 and 23.040).
+    """
+    if _GSM.fullmatch(text):
+        units = len(text) + (len(_GSM_ESCAPED.findall(text)) if not text.isalnum() else 0)
+        return 1 if units <= 160 else -(-units // 153)
+    units = len(text) + sum(1 for character in text if character > "\uffff")
+    return 1 if units <= 70 else -(-units // 67)
+
+
+def texts(message: Message) -> Iterator[str]:
+    """Give every text a person may be shown: the content with its overrides, else the template's string params."""
+    content = message.content
+    if content is None:
+        yield from _strings(message.params)
+        return
+    yield from filter(None, content[:3])
+    for override in content.overrides:
+        yield from filter(None, override[1:4])
+
+
+def _strings(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for item in value.values():
+                yield from _strings(item)
+        case list():
+            for item in value:
+                yield from _strings(item)
+
+
+def wording(message: Message, channel: str) -> str:
+    """Return the plain text for a channel: its override, else the common text, else the title; "" for a template."""
+    content = message.content
+    if content is None:
+        return ""
+    for override in content.overrides:
+        if override[0] == channel and override[2]:
+            return override[2]
+    return content.text or content.title
+
+
+def fingerprint(message: Message) -> str:
+    """Return 128 bits, hexadecimal, that are equal for equal contents: what `per: content` counts by.
+
+    Of a provider's template it is the template's name with all the params.
+    """
+    if message.content is not None:
+        parts: list[object] = list(message.content)
+    else:
+        parts = [message.template, message.params]
+    written = json.dumps(parts, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return blake2b(written, digest_size=16).hexdigest()

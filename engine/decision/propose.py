@@ -1,0 +1,170 @@
+"""What the rules ask for one message: `propose`, the first pure half of a decision.
+
+The second half is `settle`; between them stands `admit`, which knows what has been used up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from engine.decision.blueprint import Blueprint, CandidateBlueprint, LimitAsk, blueprint, message_holds
+from engine.decision.content import segments, wording
+from engine.decision.model import LIFE_MS, Charge, Message, Reason, Refusal, User
+from engine.decision.moment import next_midnight, next_time_of_day
+from engine.ruleset.effects import ChannelChoice, Drop, Exclude, Hold
+from engine.ruleset.match import Matched
+from engine.ruleset.rules import Rule
+
+
+class LimitCheck(NamedTuple):
+    """A limit with this message's key."""
+
+    ask: LimitAsk
+    use: tuple[str, str]
+
+
+class ChargeCheck(NamedTuple):
+    """A charge with this message's account."""
+
+    charge: Charge
+    per_step: bool
+    rule: int
+
+
+class Candidate(NamedTuple):
+    """One channel the message may go through; `refusal` is set when the rules already leave it out or hold it."""
+
+    choice: ChannelChoice
+    refusal: Refusal | None
+    limits: tuple[LimitCheck, ...]
+    charges: tuple[ChargeCheck, ...]
+
+
+class Proposal(NamedTuple):
+    """What the rules ask for: everything `admit` must know, and nothing that depends on what has been used up.
+
+    `refusal` is set when the message as a whole is held or dropped; then there is no candidate. Otherwise `plan` is what
+    the routing rule asks.
+    """
+
+    tenant: str
+    user_id: str
+    zone: str
+    priority: str
+    now_ms: int
+    expire_ms: int
+    refusal: Refusal | None
+    plan: Blueprint | None
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def concurrent(self) -> bool:
+        """Are all passing candidates taken, and not just the first?"""
+        return self.plan is not None and self.plan.route.strategy == "CONCURRENT"
+
+    def window_end(self, ask: LimitAsk) -> int:
+        """Return when a window of this limit ends that starts now."""
+        return self.now_ms + ask.window_ms if ask.window_ms else next_midnight(self.zone, self.now_ms)
+
+
+def propose(
+    message: Message, user: User, now_ms: int, matched: Matched, candidates: tuple[Matched, ...]
+) -> Proposal:
+    """Apply what the rules answered: interception of the message, then the routing rule's candidates in order.
+
+    `candidates` are the answers for the channels of the routing rule, in its order; empty without one.
+    """
+    expire_ms = message.expire_at_ms or (message.send_after_ms or now_ms) + LIFE_MS[message.category]
+    refusal = _refuse_message(message, user, now_ms, expire_ms, matched)
+    plan, drawn = None, ()
+    if refusal is None:
+        plan = blueprint(matched, candidates)
+        drawn = tuple([_candidate(one, message, user, now_ms, expire_ms) for one in plan.candidates])
+    priority = (plan.route.priority if plan is not None else None) or message.priority
+    return Proposal(
+        message.tenant, message.user_id, user.zone, priority, now_ms, expire_ms, refusal, plan, drawn
+    )
+
+
+def _refuse_message(
+    message: Message, user: User, now_ms: int, expire_ms: int, matched: Matched
+) -> Refusal | None:
+    if now_ms >= expire_ms:
+        return Refusal(Reason.EXPIRED, -1, 0)
+    if matched.drop is not None:
+        assert isinstance(matched.drop.effect, Drop)
+        return Refusal(Reason[matched.drop.effect.reason], matched.drop.index, 0)
+    held = None
+    if message.send_after_ms is not None and message.send_after_ms > now_ms:
+        held = Refusal(Reason.SCHEDULED, -1, message.send_after_ms)
+    if matched.holds:
+        held = _latest(held, message_holds(matched), user.zone, now_ms)
+    if held is not None:
+        return _within(held, expire_ms)
+    if matched.route is None:
+        return Refusal(Reason.NO_ROUTE, -1, 0)
+    return None
+
+
+def _latest(held: Refusal | None, holds: Iterable[Rule], zone: str, now_ms: int) -> Refusal | None:
+    for rule in holds:
+        assert isinstance(rule.effect, Hold)
+        until_ms = next_time_of_day(zone, now_ms, rule.effect.until_minute)
+        if held is None or until_ms > held.until_ms:
+            held = Refusal(Reason[rule.effect.reason], rule.index, until_ms)
+    return held
+
+
+def _within(held: Refusal, expire_ms: int) -> Refusal:
+    """Turn a hold that would outlive the message into a refusal."""
+    return held if held.until_ms < expire_ms else Refusal(Reason.EXPIRES_FIRST, held.rule, 0)
+
+
+def _candidate(one: CandidateBlueprint, message: Message, user: User, now_ms: int, expire_ms: int) -> Candidate:
+    refusal = _refuse_candidate(one, message, user, now_ms, expire_ms)
+    if refusal is not None:
+        return Candidate(one.choice, refusal, (), ())
+    limits = tuple(
+        [LimitCheck(ask, (ask.name, ask.key(message)) if ask.key else ask.plain_use) for ask in one.limits]
+    )
+    charges = tuple(
+        [
+            ChargeCheck(
+                Charge(
+                    ask.name(message),
+                    ask.micros * segments(wording(message, one.choice.channel)) if ask.times_segments else ask.micros,
+                    ask.unit,
+                ),
+                ask.per_step,
+                ask.rule,
+            )
+            for ask in one.charges
+        ]
+    )
+    return Candidate(one.choice, None, limits, charges)
+
+
+def _refuse_candidate(
+    one: CandidateBlueprint, message: Message, user: User, now_ms: int, expire_ms: int
+) -> Refusal | None:
+    channel = one.choice.channel
+    if message.wished_channels and channel not in message.wished_channels:
+        return Refusal(Reason.NOT_WISHED, -1, 0)
+    if not has_address(message, user, channel):
+        return Refusal(Reason.NO_ADDRESS, -1, 0)
+    if one.holds:
+        held = _latest(None, one.holds, user.zone, now_ms)
+        assert held is not None
+        return _within(held, expire_ms)
+    if one.exclude is not None:
+        assert isinstance(one.exclude.effect, Exclude)
+        return Refusal(Reason[one.exclude.effect.reason], one.exclude.index, 0)
+    return None
+
+
+def has_address(message: Message, user: User, channel: str) -> bool:
+    """Can the user be reached on this channel, by the message's own addresses or a binding?"""
+    if channel in user.channels:
+        return True
+    return any(address[0] == channel for address in message.addresses)

@@ -1,0 +1,100 @@
+"""What becomes of a proposal: `settle`, the second pure half of a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.decision.blueprint import KEPT_DECISIONS, Blueprint
+from engine.decision.model import (
+    Admission,
+    ChannelRefusal,
+    Charge,
+    Decision,
+    Plan,
+    Reason,
+    Refusal,
+    Step,
+    Strategy,
+    Verdict,
+)
+from engine.decision.propose import Proposal
+from engine.ruleset.rules import Rule
+
+
+def settle(proposal: Proposal, admission: Admission, rules: Sequence[Rule], version: str) -> Decision:
+    """Return the answer: something taken is SEND, else something held is HOLD until the earliest, else DROP.
+
+    Equal answers under the same rules are the same object.
+    """
+    if proposal.refusal is not None or proposal.plan is None:
+        refusal = proposal.refusal or Refusal(Reason.NO_ROUTE, -1, 0)
+        return _refused(refusal, _rule_id(refusal, rules, ""), (), version)
+    charges = tuple([tuple([ask.charge for ask in c.charges]) for c in proposal.candidates]) if admission.taken else ()
+    key = (admission, charges, proposal.priority, version)
+    kept = proposal.plan.decisions
+    decision = kept.get(key)
+    if decision is None:
+        if len(kept) >= KEPT_DECISIONS:
+            kept.clear()
+        decision = kept[key] = _decide(proposal, proposal.plan, admission, rules, version)
+    return decision
+
+
+def _decide(
+    proposal: Proposal, plan: Blueprint, admission: Admission, rules: Sequence[Rule], version: str
+) -> Decision:
+    route_id = plan.route_rule.id
+    refusals = tuple(
+        ChannelRefusal(candidate.choice.channel, refusal.reason, _rule_id(refusal, rules, ""), refusal.until_ms)
+        for candidate, refusal in zip(proposal.candidates, admission.refusals, strict=True)
+        if refusal is not None
+    )
+    if admission.taken:
+        made = _plan(proposal, plan, admission)
+        return Decision(Verdict.SEND, Reason.NONE, 0, made, route_id, refusals, version)
+    held = [refusal for refusal in admission.refusals if refusal is not None and refusal.until_ms]
+    first = min(held, key=lambda refusal: refusal.until_ms) if held else admission.refusals[0]
+    assert first is not None  # nothing was taken, so every candidate was refused
+    return _refused(first, _rule_id(first, rules, route_id), refusals, version)
+
+
+def _refused(refusal: Refusal, decided_by: str, refusals: tuple[ChannelRefusal, ...], version: str) -> Decision:
+    verdict = Verdict.HOLD if refusal.until_ms else Verdict.DROP
+    return Decision(verdict, refusal.reason, refusal.until_ms, None, decided_by, refusals, version)
+
+
+def _rule_id(refusal: Refusal, rules: Sequence[Rule], without: str) -> str:
+    return rules[refusal.rule].id if refusal.rule >= 0 else without
+
+
+def _plan(proposal: Proposal, plan: Blueprint, admission: Admission) -> Plan:
+    """Keep the candidates that take part: those taken, and of a supplement also those whose turn comes later."""
+    strategy = Strategy[plan.route.strategy]
+    parts = list(admission.taken)
+    if strategy is Strategy.SUPPLEMENT:
+        later = range(admission.taken[0] + 1, len(proposal.candidates))
+        parts += [index for index in later if admission.refusals[index] is None]
+    steps = []
+    for place, index in enumerate(parts):
+        candidate = proposal.candidates[index]
+        waits = strategy is Strategy.SUPPLEMENT and place + 1 < len(parts)
+        steps.append(
+            Step(
+                channel=candidate.choice.channel,
+                admitted=index in admission.taken,
+                wait_ms=candidate.choice.wait_ms if waits else 0,
+                until=candidate.choice.until if waits else "",
+                providers=candidate.choice.providers,
+                all_addresses=candidate.choice.all_addresses,
+                charges=charges_taken(proposal, admission, index),
+            )
+        )
+    return Plan(strategy, proposal.priority, tuple(steps))
+
+
+def charges_taken(proposal: Proposal, admission: Admission, index: int) -> tuple[Charge, ...]:
+    """Return what taking this candidate cost: a charge per message falls on the first one taken."""
+    if index not in admission.taken:
+        return ()
+    first = index == admission.taken[0]
+    return tuple(ask.charge for ask in proposal.candidates[index].charges if first or ask.per_step)

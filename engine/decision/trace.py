@@ -1,0 +1,169 @@
+"""The long explanation of a decision: which rules matched, what every candidate was checked for, what the rules saw.
+
+It is made from a judgement after the fact, and only when somebody asks. The checks are made again against the ledger as
+it was before the message was admitted, which the caller keeps for that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from engine.decision.ledger_model import LedgerModel, Use, refuse_touch
+from engine.decision.model import Admission, Reason, Refusal
+from engine.decision.moment import iso_time
+from engine.decision.propose import Candidate, LimitCheck, Proposal
+from engine.decision.session import Judgement
+from engine.ruleset.compile import RuleSet
+from engine.ruleset.effects import Route
+from engine.ruleset.fact_types import UNREACHABLE
+from engine.ruleset.rules import Rule
+
+
+class Outcome(IntEnum):
+    """What became of a candidate; the numbers are the wire's."""
+
+    TAKEN = 1
+    NOT_NEEDED = 2
+    HELD = 3
+    REFUSED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTrace:
+    """A rule that matched or erred, for the message or for one channel."""
+
+    rule: Rule
+    channel: str
+    erred: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTrace:
+    """One check of one candidate; `reason` says why it did not pass, `detail` what was compared."""
+
+    rule_id: str
+    passed: bool
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateTrace:
+    """One candidate with every check made, up to the first that refused."""
+
+    channel: str
+    outcome: Outcome
+    checks: tuple[CheckTrace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Why a message was decided as it was."""
+
+    rules: tuple[RuleTrace, ...]
+    candidates: tuple[CandidateTrace, ...]
+    facts: dict[str, Any]
+
+
+Before = dict[tuple[str, str], Use]
+"""The uses of one user's limits before the message, copied."""
+
+
+def uses_before(ledger: LedgerModel, tenant: str, user_id: str) -> Before:
+    """Copy what a user has used, to explain the next admission by it."""
+    uses = ledger.uses.get((tenant, user_id), {})
+    return {key: Use(use.start_ms, use.end_ms, use.count, use.last_ms) for key, use in uses.items()}
+
+
+def explain(judgement: Judgement, before: Before, ruleset: RuleSet) -> Trace:
+    """Explain a judgement; `before` is what the user had used just before it."""
+    return Trace(
+        rules=tuple(_rules(judgement, ruleset)),
+        candidates=tuple(
+            _candidate(judgement.proposal, judgement.admission, index, before, ruleset)
+            for index in range(len(judgement.proposal.candidates))
+        ),
+        facts=_facts(judgement, ruleset),
+    )
+
+
+def _rules(judgement: Judgement, ruleset: RuleSet) -> list[RuleTrace]:
+    answers = [("", judgement.matched)]
+    route = judgement.matched.route
+    if route is not None and isinstance(route.effect, Route):
+        channels = [choice.channel for choice in route.effect.choices]
+        answers += zip(channels, judgement.candidates, strict=True)
+    traces = [
+        RuleTrace(ruleset.rules[index], channel, erred)
+        for channel, matched in answers
+        for indexes, erred in ((matched.rules, False), (matched.erred, True))
+        for index in indexes
+    ]
+    return sorted(traces, key=lambda trace: trace.rule.index)
+
+
+def _facts(judgement: Judgement, ruleset: RuleSet) -> dict[str, Any]:
+    values = {
+        fact.path: judgement.facts[fact.slot]
+        for fact in ruleset.schema.facts
+        if fact.path in ruleset.used_facts
+    }
+    return {path: value for path, value in values.items() if value is not None and value is not UNREACHABLE}
+
+
+def _candidate(
+    proposal: Proposal, admission: Admission, index: int, before: Before, ruleset: RuleSet
+) -> CandidateTrace:
+    candidate, refusal = proposal.candidates[index], admission.refusals[index]
+    if index in admission.taken:
+        outcome = Outcome.TAKEN
+    elif refusal is None:
+        outcome = Outcome.NOT_NEEDED
+    else:
+        outcome = Outcome.HELD if refusal.until_ms else Outcome.REFUSED
+    checks = [] if outcome is Outcome.NOT_NEEDED else _checks(proposal, candidate, refusal, before, ruleset)
+    return CandidateTrace(candidate.choice.channel, outcome, tuple(checks))
+
+
+def _checks(
+    proposal: Proposal, candidate: Candidate, refusal: Refusal | None, before: Before, ruleset: RuleSet
+) -> list[CheckTrace]:
+    if candidate.refusal is not None:
+        return [_refused(candidate.refusal, proposal, ruleset, "by the rules and the addresses alone")]
+    checks = [CheckTrace("", True, Reason.NONE, "has an address; no interception rule refuses it")]
+    for check in candidate.limits:
+        checks.append(_limit(check, before, proposal, ruleset))
+        if not checks[-1].passed:
+            return checks
+    for ask in candidate.charges:
+        charge = f"{ask.charge.account}: {ask.charge.micros / 1_000_000:g} {ask.charge.unit}"
+        if refusal is not None and refusal.rule == ask.rule:
+            return [*checks, _refused(refusal, proposal, ruleset, charge)]
+        checks.append(CheckTrace(ruleset.rules[ask.rule].id, True, Reason.NONE, charge))
+    return checks
+
+
+def _refused(refusal: Refusal, proposal: Proposal, ruleset: RuleSet, detail: str) -> CheckTrace:
+    if refusal.until_ms:
+        detail = f"held until {iso_time(refusal.until_ms, proposal.zone)}"
+    rule_id = ruleset.rules[refusal.rule].id if refusal.rule >= 0 else ""
+    return CheckTrace(rule_id, False, refusal.reason, detail)
+
+
+def _limit(check: LimitCheck, before: Before, proposal: Proposal, ruleset: RuleSet) -> CheckTrace:
+    ask, key = check
+    use = before.get(key)
+    refusal = refuse_touch(ask, use, proposal.now_ms, proposal.expire_ms)
+    most = "any number" if ask.max is None else str(ask.max)
+    name = ask.name + (f" ({key[1]})" if key[1] else "")
+    if use is None or proposal.now_ms >= use.end_ms:
+        detail = f"{name}: 0 of {most}, no window is running"
+    else:
+        detail = f"{name}: {use.count} of {most} in the window until {iso_time(use.end_ms, proposal.zone)}"
+    if use is not None and ask.min_interval_ms:
+        detail += f", last touch {iso_time(use.last_ms, proposal.zone)}, at least {ask.min_interval_ms / 1000:g} s apart"
+    rule = ask.rule_max if refusal is None else refusal.rule
+    reason = Reason.NONE if refusal is None else refusal.reason
+    return CheckTrace(ruleset.rules[rule].id, refusal is None, reason, detail)

@@ -1,0 +1,1 @@
+"""What moves: versions from their folders into service, facts to the rules process and back."""

@@ -1,0 +1,77 @@
+"""Whether a condition is safe to rely on: it has a value on all facts, and neither always holds nor never."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from engine.ruleset.documents import Scalar
+from engine.ruleset.facts_schema import FactsSchema
+from engine.ruleset.issues import Issues
+from engine.ruleset.logic import Answer, Failure, always_true, can_err, never_true
+from engine.ruleset.rules import Placed, Rule
+from engine.ruleset.syntax import Call, Expr
+
+_MOST_COMPLAINTS: Final = 5
+"""Facts of one condition that are told to be missing their has()."""
+
+
+def check_condition(rule: Rule, placed: Placed, schema: FactsSchema, issues: Issues) -> bool:
+    """Report what is wrong with the meaning of a rule's condition; return whether it can have an error.
+
+    Only a routing rule may: there "an error is no match" sends the message by a later rule, while in the other families
+    it would open the gate that the rule is meant to be.
+    """
+    if rule.when is None or placed.when is None:
+        return False
+    failure = can_err(rule.when, schema, rule.scope)
+    if failure.answer is not Answer.NO and rule.family != "routing":
+        _may_err(rule, placed.when, schema, failure, issues)
+    whole = placed.when.place(0, len(placed.when.text))
+    if never_true(rule.when, schema, rule.scope) is Answer.YES:
+        hint = "two of its parts exclude each other; is an && meant to be an ||, or a < a >?"
+        issues.error("never-true", whole, "this condition never holds, whatever the facts are", hint)
+    elif always_true(rule.when, schema, rule.scope) is Answer.YES:
+        hint = "leave when: away if the rule is meant for everything; else, is an || meant to be an &&?"
+        issues.error("always-true", whole, "this condition always holds, whatever the facts are", hint)
+    return failure.answer is not Answer.NO
+
+
+def _may_err(rule: Rule, node: Scalar, schema: FactsSchema, failure: Failure, issues: Issues) -> None:
+    """Tell every fact that is read without a has(), one after the other, and what else may fail."""
+    assert rule.when is not None, "asked only of rules with a condition"
+    for _ in range(_MOST_COMPLAINTS):
+        if failure.answer is Answer.UNKNOWN:
+            text = "this condition has too many cases to tell whether it always has a value"
+            issues.error("too-complex", node.place(0, len(node.text)), text, "split the rule into simpler ones")
+        elif failure.fact is not None:
+            text = f'"{failure.absent}" may be absent, and then this rule would not apply'
+            hint = f"write {failure.guard} && before it; or, if a rule must not miss such messages, !has(…) || …"
+            issues.error("may-err", node.place(failure.fact.start, failure.fact.end), text, hint)
+            schema = _with(schema, failure.absent)
+            failure = can_err(rule.when, schema, rule.scope)
+            continue
+        elif failure.answer is Answer.YES:
+            _operation(failure.operation or rule.when, node, issues)
+        return
+
+
+def _operation(part: Expr, node: Scalar, issues: Issues) -> None:
+    """Tell an operation that has no value on some facts."""
+    op = part.op if isinstance(part, Call) else ""
+    place = node.place(part.start, part.end)
+    if op in ("/", "%"):
+        text, hint = "this divides by something that may be zero", "multiply instead: a > 100 * b for a / b > 100"
+    elif op in ("timestamp", "duration"):
+        text, hint = f"{op}() fails on a text that is none", f"declare the fact as a {op} in facts.yaml"
+    else:
+        text, hint = "this may have no value, since the number can grow too large", "compare without calculating"
+    issues.error("may-err", place, f"{text}, and then this rule would not apply", hint)
+
+
+def _with(schema: FactsSchema, path: str) -> FactsSchema:
+    """The same schema with one fact always there, to ask what else may be missing."""
+    facts = tuple(replace(fact, optional=fact.optional and fact.path != path) for fact in schema.facts)
+    return replace(schema, facts=facts)
+
+

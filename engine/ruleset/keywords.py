@@ -1,0 +1,69 @@
+"""Keyword lists: which severities a text hits, all lists in one pass (Aho-Corasick)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+from ahocorasick_rs import AhoCorasick
+
+# Characters that show nothing and are put between the letters of a word to slip through a list.
+_INVISIBLE = dict.fromkeys([0x00AD, 0x034F, 0x061C, 0x180E, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF])
+
+
+def fold(text: str) -> str:
+    """Bring a text into the form in which words are compared.
+
+    Full-width and other compatibility letters become plain (NFKC), case is folded, invisible characters vanish.
+    """
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).casefold()
+
+
+class KeywordLists:
+    """All lists of a rule set as one automaton.
+
+    `lists` maps a list's name to its (word, severity) pairs. It travels between processes as those pairs; the
+    automaton is built at the first search.
+    """
+
+    def __init__(self, lists: Mapping[str, tuple[tuple[str, int], ...]]) -> None:
+        self.names = tuple(sorted(lists))
+        self._lists = {name: lists[name] for name in self.names}
+        self._automaton: AhoCorasick | None = None
+        self._marks: list[tuple[int, int]] = []
+        self._none = (0,) * len(self.names)
+
+    def __reduce__(self) -> tuple[type[KeywordLists], tuple[Mapping[str, tuple[tuple[str, int], ...]]]]:
+        return KeywordLists, (self._lists,)
+
+    def prepare(self) -> KeywordLists:
+        """Build the automaton now, so that the first message does not wait for it."""
+        words: list[str] = []
+        for index, name in enumerate(self.names):
+            for word, severity in self._lists[name]:
+                words.append(fold(word))
+                self._marks.append((index, severity))
+        self._automaton = AhoCorasick(words) if words else None
+        return self
+
+    def hits(self, texts: Iterable[str]) -> tuple[int, ...]:
+        """Return the highest severity hit in each list, 0 for none, in the order of `names`.
+
+        A word is never found across the border between two texts.
+        """
+        if not self._marks:
+            self.prepare()
+        automaton = self._automaton
+        if automaton is None:
+            return self._none
+        found = automaton.find_matches_as_indexes(fold("\n".join(texts)), overlapping=True)
+        if not found:
+            return self._none
+        highest = [0] * len(self.names)
+        for word, _start, _end in found:
+            index, severity = self._marks[word]
+            if severity > highest[index]:
+                highest[index] = severity
+        return tuple(highest)

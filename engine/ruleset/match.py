@@ -1,0 +1,159 @@
+"""From facts to matched rules: a scope's fingerprint, the memo of answers, and the hit policies.
+
+The matching itself is done by a matcher that is passed in (durable-rules, in the rules process) or, while it is away, by
+the plain interpreter. Both give the same answer for the same fingerprint, so each is asked once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from engine.ruleset.effects import Charge, Drop, Exclude, Hold, Limit, Route, SetState
+from engine.ruleset.rules import Rule
+
+Fingerprint = tuple[int, ...]
+Facts = Sequence[Any]
+
+
+class Matcher(Protocol):
+    """Something that knows which rules match a fingerprint."""
+
+    def match(self, program: int, fingerprints: Sequence[Fingerprint]) -> list[tuple[int, ...]]:
+        """Return, per fingerprint, the indexes of the rules that match, rising. Raises MatcherUnavailable."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matched:
+    """The rules that match one set of facts, sorted out by what they ask for, each kind in file order.
+
+    Two equal answers of one scope are one object, so it may serve as a key. `route` is the first routing rule (FIRST);
+    everything else is collected. `erred` are the rules that could not be judged.
+    """
+
+    rules: tuple[int, ...]
+    erred: tuple[int, ...]
+    drop: Rule | None
+    holds: tuple[Rule, ...]
+    excludes: tuple[Rule, ...]
+    route: Rule | None
+    limits: tuple[Rule, ...]
+    charges: tuple[Rule, ...]
+    states: tuple[Rule, ...]
+    blueprints: dict[Any, Any] = field(default_factory=dict)
+    """What `propose` has derived from this answer, by the answers for its candidates."""
+
+
+def sort_out(rules: Sequence[Rule], matched: tuple[int, ...], erred: tuple[int, ...]) -> Matched:
+    """Apply the hit policies to the matched rules of one scope."""
+
+    def asking(*kinds: type) -> tuple[Rule, ...]:
+        return tuple(rules[i] for i in matched if isinstance(rules[i].effect, kinds))
+
+    drops, routes = asking(Drop), asking(Route)
+    return Matched(
+        rules=matched,
+        erred=erred,
+        drop=drops[0] if drops else None,
+        holds=asking(Hold),
+        excludes=asking(Exclude),
+        route=routes[0] if routes else None,
+        limits=asking(Limit),
+        charges=asking(Charge),
+        states=asking(SetState),
+    )
+
+
+class Memo:
+    """Answers by fingerprint, at most about `size` of them.
+
+    Two generations: when the young one is full it becomes the old one, and the old one is forgotten. An answer asked for
+    again moves to the young. A hit in the young generation costs one dictionary lookup, which an exact LRU cannot.
+    """
+
+    __slots__ = ("_half", "misses", "old", "young")
+
+    def __init__(self, size: int) -> None:
+        self._half = max(1, size // 2)
+        self.young: dict[Fingerprint, Matched] = {}
+        self.old: dict[Fingerprint, Matched] = {}
+        self.misses = 0
+
+    def __len__(self) -> int:
+        return len(self.young) + len(self.old)
+
+    def get(self, fingerprint: Fingerprint) -> Matched | None:
+        """Return the answer for a fingerprint, or None."""
+        found = self.young.get(fingerprint)
+        if found is None:
+            found = self.old.get(fingerprint)
+            if found is None:
+                self.misses += 1
+            else:
+                self.put(fingerprint, found)
+        return found
+
+    def put(self, fingerprint: Fingerprint, matched: Matched) -> None:
+        """Keep an answer."""
+        if len(self.young) >= self._half:
+            self.old = self.young
+            self.young = {}
+        self.young[fingerprint] = matched
+
+
+Condition = Callable[[Facts, Facts], bool | None]
+"""A condition by the plain interpreter; None = it errs."""
+
+
+class ScopeMatcher:
+    """Everything that turns the facts of one scope into a `Matched`.
+
+    `fingerprint(f, c)` maps facts to classes; `mine` are the rules of the scope among all `rules`. `condition` gives a
+    rule's condition by the plain interpreter; it is asked when one is first needed, so that a reload need not make all.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        mine: Sequence[Rule],
+        fingerprint: Callable[[Facts, Facts], Fingerprint],
+        condition: Callable[[Rule], Condition],
+        memo_size: int,
+    ) -> None:
+        self._rules = rules
+        self._mine = mine
+        self._erring = [rule for rule in mine if rule.can_err]
+        self._make = condition
+        self._conditions: dict[int, Condition] = {}
+        self._answers: dict[tuple[tuple[int, ...], tuple[int, ...]], Matched] = {}
+        self._answers_bound = memo_size
+        self.fingerprint = fingerprint
+        self.memo = Memo(memo_size)
+
+    def _holds(self, rule: Rule, f: Facts, c: Facts) -> bool | None:
+        condition = self._conditions.get(rule.index)
+        if condition is None:
+            condition = self._conditions[rule.index] = self._make(rule)
+        return condition(f, c)
+
+    def learn(self, fingerprint: Fingerprint, matched: tuple[int, ...], f: Facts, c: Facts) -> Matched:
+        """Keep a matcher's answer for the fingerprint of these facts."""
+        holding = set(matched)
+        erring = (rule for rule in self._erring if rule.index not in holding)
+        return self._keep(fingerprint, matched, tuple(r.index for r in erring if self._holds(r, f, c) is None))
+
+    def interpret(self, fingerprint: Fingerprint, f: Facts, c: Facts) -> Matched:
+        """Answer by the plain interpreter, and keep it: a fingerprint's facts are alike to every condition."""
+        verdicts = [(rule.index, self._holds(rule, f, c)) for rule in self._mine]
+        matched = tuple(index for index, verdict in verdicts if verdict)
+        return self._keep(fingerprint, matched, tuple(index for index, verdict in verdicts if verdict is None))
+
+    def _keep(self, fingerprint: Fingerprint, matched: tuple[int, ...], erred: tuple[int, ...]) -> Matched:
+        answer = self._answers.get((matched, erred))
+        if answer is None:
+            if len(self._answers) >= self._answers_bound:
+                self._answers.clear()
+            answer = self._answers[matched, erred] = sort_out(self._rules, matched, erred)
+        self.memo.put(fingerprint, answer)
+        return answer

@@ -1,0 +1,124 @@
+"""The parts of one rule: its condition, its effect, and the constants its file defines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as MappingType
+from dataclasses import replace
+from typing import Final
+
+from engine.ruleset.documents import Mapping, Node, Scalar
+from engine.ruleset.effects import EFFECTS, Effect
+from engine.ruleset.expressions import Names, parse_condition
+from engine.ruleset.facts_schema import read_definitions
+from engine.ruleset.issues import Issues
+from engine.ruleset.reading import as_value, key_span, point, read
+from engine.ruleset.scalars import closest, describe, listing, shorten
+from engine.ruleset.source import Span
+from engine.ruleset.syntax import Expr, Literal
+from engine.ruleset.written import THENS
+
+_LIKE_EXPRESSION: Final = re.compile(
+    r"\b(message|user|content|now|channels?|budget|platform|provider)\.[a-z]|[=!<>]=|&&|\|\||\S [-+*/%<>] \S|\w\("
+)
+_FAMILY_OF: Final = {effect: family for family, effects in EFFECTS.items() for effect in effects}
+
+
+def read_condition(rule: Mapping, names: Names, issues: Issues) -> Expr | None:
+    """Read the `when:` of a rule; None if it has none, or (with an issue) if it is wrong."""
+    node = rule.get("when")
+    if node is None:
+        if names.family == "breaker":
+            hint = "add one, such as when: provider.window.count >= 50 && provider.window.error_rate > 0.08"
+            issues.error("breaker-subject", point(rule), "a breaker rule needs a when: that says what it judges", hint)
+        return None
+    key = key_span(rule, "when")
+    if not isinstance(node, Scalar):
+        sign, shape = ("{", "a group of fields") if isinstance(node, Mapping) else ("[", "a list")
+        hint = "put the whole condition in quotes, or on the next line after when: >-"
+        issues.error("condition-not-plain", node.span, f"YAML takes the {sign} at the beginning for {shape}", hint)
+        return None
+    if not node.text.strip():
+        hint = "leave when: away if the rule is meant for every message"
+        issues.error("empty-condition", point(node, (), key), "the condition is empty", hint)
+        return None
+    return _parse(node, names, issues)
+
+
+def _parse(node: Scalar, names: Names, issues: Issues) -> Expr | None:
+    """Parse a condition; where YAML has cut it at a `#`, say so instead of complaining about the rest."""
+    found = Issues()
+    expr = parse_condition(node.text, node.place, names, found)
+    after = node.span.source.text[node.span.end :].partition("\n")[0]
+    if expr is None and node.is_plain and after.lstrip(" ").startswith("#"):
+        hint = "put the whole condition in quotes: YAML takes what follows a blank and # for a comment"
+        found_here = [replace(issue, hint=hint) for issue in found.sorted()]
+        issues.extend(found_here)
+    else:
+        issues.extend(found.sorted())
+    return expr
+
+
+def read_effect(rule: Mapping, family: str, issues: Issues) -> Effect | None:
+    """Read the `then:` of a rule; None (with an issue, but for a missing one) if it is wrong."""
+    node = rule.get("then")
+    if node is None:
+        return None
+    key = key_span(rule, "then")
+    if isinstance(node, Mapping) and not _has_one_effect(node, family, key, issues):
+        return None
+    form = read(node, THENS[family], "then", issues, key)
+    return None if form is None else form.meaning()
+
+
+def _has_one_effect(then: Mapping, family: str, key: Span | None, issues: Issues) -> bool:
+    """Tell whether a `then:` has exactly one effect, of its family; else say what it has."""
+    own = [name for name, _ in then.entries if name.text in EFFECTS[family]]
+    expected = f"{_a(family)} rule has {listing(EFFECTS[family])}"
+    if len(own) > 1:
+        text = f'a rule has one effect, but here are "{own[0].text}" and "{own[1].text}"'
+        issues.error("two-effects", own[1].span, text, "write two rules with the same when:")
+    for name, _ in then.entries:
+        theirs = _FAMILY_OF.get(name.text)
+        if theirs not in (None, family):
+            text = f'"{name.text}" is an effect of {theirs} rules; {expected}'
+            issues.error("wrong-effect", name.span, text, f"move the rule to {theirs}.yaml")
+            return False
+    if own:
+        return len(own) == 1
+    others = [name for name, _ in then.entries if name.text not in THENS[family].model_fields]
+    for name in others[:1]:
+        near = closest(name.text, EFFECTS[family])
+        hint = f'did you mean "{near}"?' if near else expected
+        issues.error("unknown-effect", name.span, f'there is no effect "{shorten(name.text)}"', hint)
+    if not others:
+        issues.error("no-effect", point(then, (), key), "the rule has no effect", expected)
+    return False
+
+
+def _a(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def read_define(
+    node: Node, issues: Issues, taken: MappingType[str, Literal] | None = None
+) -> MappingType[str, Literal]:
+    """Read the constants of a rule file's `define:`; `taken` are those of facts.yaml."""
+    return {} if refuse_expressions(node, issues) else read_definitions(node, issues, taken)
+
+
+def refuse_expressions(define: Node, issues: Issues) -> bool:
+    """Refuse constants that look like expressions: a `define:` holds values, it calculates nothing."""
+    found = False
+    for name, value in define.entries if isinstance(define, Mapping) else ():
+        if isinstance(value, Scalar) and value.is_plain and _LIKE_EXPRESSION.search(value.text):
+            text = f'"{shorten(name.text)}" is an expression; a definition is a constant or a list of constants'
+            hint = "write the expression in the when: of each rule; or put it in quotes if it is meant as a text"
+            issues.error("define-expression", value.span, text, hint)
+            found = True
+    return found
+
+
+def describe_node(node: Node) -> str:
+    """Say in a rule author's words what a node is."""
+    return describe(as_value(node))

@@ -1,0 +1,186 @@
+"""DecisionService: what would be decided, and why, without changing anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc import status_pb2
+
+from engine.decision.model import Decision
+from engine.decision.session import Item, Judgement, Session, State
+from engine.decision.trace import explain, uses_before
+from engine.errors import FieldViolation, InvalidInput, TooLarge
+from engine.flow.evaluation import Evaluator
+from engine.service.counts import Counts
+from engine.service.status import to_status
+from engine.service.translate import Violations, read_message, read_time
+from engine.service.translate_decision import write_decision, write_trace
+from engine.service.translate_state import assumed_parts, read_state, write_changes
+from signalbox.v1 import decision_pb2, message_pb2, state_pb2
+from signalbox.v1 import decision_service_pb2 as contract
+
+Judged = Judgement | InvalidInput
+
+
+class DecisionServicer:
+    """Answers DecisionService. `now_ms` is the server's clock; `batch_max` bounds a batch."""
+
+    def __init__(self, evaluator: Evaluator, counts: Counts, now_ms: Callable[[], int], batch_max: int) -> None:
+        self._evaluator = evaluator
+        self._counts = counts
+        self._now_ms = now_ms
+        self._batch_max = batch_max
+
+    async def Evaluate(self, request: contract.EvaluateRequest, context: object) -> contract.EvaluateResponse:
+        """Judge one message."""
+        state = read_state(request.state, self._evaluator.default_zone)
+        now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
+        session = self._evaluator.session(state)
+        judged, trace = await self._judge_one(session, request.message, now_ms, request.trace)
+        return contract.EvaluateResponse(
+            decision=write_decision(judged.decision), assumed=assumed_parts(request.state), trace=trace
+        )
+
+    async def EvaluateBatch(
+        self, request: contract.EvaluateBatchRequest, context: object
+    ) -> contract.EvaluateBatchResponse:
+        """Judge messages in order against one state."""
+        count = len(request.evaluations)
+        if count > self._batch_max:
+            raise TooLarge(f"evaluations: {count} messages; at most {self._batch_max} are allowed in one batch")
+        state = read_state(request.state, self._evaluator.default_zone)
+        now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
+        session = self._evaluator.session(state)
+        response = contract.EvaluateBatchResponse(assumed=assumed_parts(request.state))
+        if request.trace:
+            await self._fill_traced(session, request, now_ms, response)
+        else:
+            await self._fill(session, request, now_ms, response)
+        write_changes(state.ledger, response.changed)
+        return response
+
+    async def EvaluateStream(
+        self, requests: AsyncIterator[contract.EvaluateStreamRequest], context: object
+    ) -> AsyncIterator[contract.EvaluateStreamResponse]:
+        """Judge messages along a stream, keeping what they would have used."""
+        state = State(default_zone=self._evaluator.default_zone)
+        given: set[int] = set()
+        async for request in requests:
+            response = contract.EvaluateStreamResponse()
+            try:
+                if request.HasField("state"):
+                    state = read_state(request.state, self._evaluator.default_zone, state)
+                    given |= set(state_pb2.StatePart.values()) - set(assumed_parts(request.state))
+                now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
+                session = self._evaluator.session(state)
+                judged, trace = await self._judge_one(session, request.message, now_ms, request.trace)
+                response.decision.CopyFrom(write_decision(judged.decision))
+                if trace is not None:
+                    response.trace.CopyFrom(trace)
+                write_changes(state.ledger, response.changed)
+            except InvalidInput as error:
+                response.error.CopyFrom(to_status(error))
+            response.assumed.extend(part for part in assumed_parts(state_pb2.State()) if part not in given)
+            yield response
+
+    async def _judge_one(
+        self, session: Session, wire: message_pb2.Message, now_ms: int, trace: bool
+    ) -> tuple[Judgement, decision_pb2.Trace | None]:
+        try:
+            message = read_message(wire)
+            before = uses_before(session.state.ledger, message.tenant, message.user_id) if trace else {}
+            (judged,) = await self._evaluator.evaluate(session, [Item(message, now_ms)])
+            if isinstance(judged, InvalidInput):
+                raise judged
+        except InvalidInput:
+            self._counts.rejected += 1
+            raise
+        self._count(judged.decision)
+        ruleset = session.judge.ruleset
+        return judged, write_trace(explain(judged, before, ruleset), ruleset) if trace else None
+
+    def _count(self, decision: Decision, times: int = 1) -> None:
+        strategy = decision.plan.strategy if decision.plan is not None else 0
+        self._counts.decided[decision.verdict, decision.reason, strategy] += times
+
+    async def _fill(
+        self,
+        session: Session,
+        request: contract.EvaluateBatchRequest,
+        now_ms: int,
+        response: contract.EvaluateBatchResponse,
+    ) -> None:
+        items, errors = _read_items(request, now_ms)
+        judged = await self._evaluator.evaluate(session, items)
+        numbers: dict[int, int] = {}
+        times: list[int] = []
+        decisions: list[Decision] = []
+        add, results = response.decisions.append, response.results
+        rest = iter(judged)
+        for place in range(len(request.evaluations)):
+            one = errors.get(place) or next(rest)
+            if isinstance(one, InvalidInput):
+                results.add(error=_status(one, self._counts))
+                continue
+            # Equal decisions are one object (see `settle`), which lives as long as this list of judgements.
+            decision = one.decision
+            number = numbers.get(id(decision))
+            if number is None:
+                number = numbers[id(decision)] = len(numbers)
+                add(write_decision(decision))
+                decisions.append(decision)
+                times.append(0)
+            times[number] += 1
+            results.add(decision=number)
+        for decision, often in zip(decisions, times, strict=True):
+            self._count(decision, often)
+
+    async def _fill_traced(
+        self,
+        session: Session,
+        request: contract.EvaluateBatchRequest,
+        now_ms: int,
+        response: contract.EvaluateBatchResponse,
+    ) -> None:
+        for evaluation in request.evaluations:
+            result = response.results.add()
+            try:
+                at_ms = _read_now(evaluation.now) if evaluation.HasField("now") else now_ms
+                judged, trace = await self._judge_one(session, evaluation.message, at_ms, trace=True)
+            except InvalidInput as error:
+                result.error.CopyFrom(to_status(error))
+                continue
+            result.decision = len(response.decisions)
+            response.decisions.append(write_decision(judged.decision))
+            if trace is not None:
+                result.trace.CopyFrom(trace)
+
+
+def _read_items(
+    request: contract.EvaluateBatchRequest, now_ms: int
+) -> tuple[Sequence[Item], dict[int, InvalidInput]]:
+    """Read the messages of a batch; those that cannot be read are given by their place."""
+    items: list[Item] = []
+    errors: dict[int, InvalidInput] = {}
+    for place, evaluation in enumerate(request.evaluations):
+        try:
+            at_ms = _read_now(evaluation.now) if evaluation.HasField("now") else now_ms
+            items.append(Item(read_message(evaluation.message), at_ms))
+        except InvalidInput as error:
+            errors[place] = error
+    return items, errors
+
+
+def _status(error: InvalidInput, counts: Counts) -> status_pb2.Status:
+    counts.rejected += 1
+    return to_status(error)
+
+
+def _read_now(wire: Timestamp) -> int:
+    bad = Violations()
+    now_ms = read_time(wire, "now", bad)
+    if now_ms == 0 and not bad.found:
+        bad.found.append(FieldViolation("now", "must be later than the Unix epoch"))
+    bad.check()
+    return now_ms

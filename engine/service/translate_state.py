@@ -1,0 +1,149 @@
+"""The inline state of the contract to the model's and back: users, ledger, accounts, breakers."""
+
+from __future__ import annotations
+
+from engine.decision.ledger_model import AccountKey, Balance, LedgerModel, Use, UseKey, UserKey
+from engine.decision.model import Breakers, User
+from engine.decision.moment import is_zone
+from engine.decision.session import State
+from engine.service.translate import CATEGORY, Violations, check_name, read_params
+from signalbox.v1 import state_pb2
+
+MAX_USERS = 10_000
+MAX_ACCOUNTS = 10_000
+MAX_USES = 10_000
+MAX_TAGS = 256
+MAX_BINDINGS = 64
+MAX_COUNT = 2**31 - 1
+
+BREAKER_STATE = {n: name.removeprefix("BREAKER_STATE_") for name, n in state_pb2.BreakerState.items() if n}
+BREAKER_STATE[state_pb2.BREAKER_STATE_UNSPECIFIED] = "NORMAL"
+
+PARTS = {
+    "users": state_pb2.STATE_PART_USERS,
+    "ledger": state_pb2.STATE_PART_LEDGER,
+    "accounts": state_pb2.STATE_PART_ACCOUNTS,
+    "breakers": state_pb2.STATE_PART_BREAKERS,
+}
+
+
+def assumed_parts(wire: state_pb2.State) -> list[state_pb2.StatePart]:
+    """Return the parts that were not given: this server keeps no state of its own to take them from."""
+    return [number for name, number in PARTS.items() if not wire.HasField(name)]  # type: ignore[arg-type]
+
+
+def read_state(wire: state_pb2.State, default_zone: str, before: State | None = None) -> State:
+    """Read a state. A part that is not given is taken from `before`, or else unknown. Raises InvalidInput."""
+    bad = Violations()
+    state = before or State(default_zone=default_zone)
+    users, ledger, breakers = state.users, state.ledger, state.breakers
+    uses, accounts = ledger.uses, ledger.accounts
+    if wire.HasField("users"):
+        users = _read_users(wire.users, default_zone, bad)
+    if wire.HasField("ledger"):
+        uses = _read_ledger(wire.ledger, bad)
+    if wire.HasField("accounts"):
+        accounts = _read_accounts(wire.accounts, bad)
+    if wire.HasField("breakers"):
+        breakers = _read_breakers(wire.breakers, bad)
+    bad.check()
+    return State(users, LedgerModel(uses, accounts), breakers, default_zone)
+
+
+def _read_users(wire: state_pb2.Users, default_zone: str, bad: Violations) -> dict[UserKey, User]:
+    users: dict[UserKey, User] = {}
+    if len(wire.users) > MAX_USERS:
+        bad.add("state.users", f"holds {len(wire.users)} users; at most {MAX_USERS} are allowed")
+        return users
+    for place, one in enumerate(wire.users):
+        key = (one.tenant, one.user_id)
+        path = f"state.users.users[{place}]"
+        check_name(one.tenant, f"{path}.tenant", bad)
+        check_name(one.user_id, f"{path}.user_id", bad)
+        if key in users:
+            bad.add(f"{path}.user_id", "is listed twice")
+        users[key] = _read_user(one, path, default_zone, bad)
+    return users
+
+
+def _read_user(wire: state_pb2.User, path: str, default_zone: str, bad: Violations) -> User:
+    if wire.zone and not is_zone(wire.zone):
+        bad.add(f"{path}.zone", f'"{wire.zone:.60}" is no IANA time zone; write one such as "Asia/Shanghai"')
+    if len(wire.tags) > MAX_TAGS:
+        bad.add(f"{path}.tags", f"holds {len(wire.tags)}; at most {MAX_TAGS} are allowed")
+    if len(wire.bindings) > MAX_BINDINGS or len(wire.opt_outs) > MAX_BINDINGS:
+        bad.add(path, f"holds more than {MAX_BINDINGS} bindings or opt-outs")
+    return User(
+        known=True,
+        zone=wire.zone or default_zone,
+        tags=tuple(wire.tags),
+        language=wire.language,
+        attributes=read_params(wire.attributes, f"{path}.attributes", bad) if wire.HasField("attributes") else {},
+        channels=frozenset([binding.channel for binding in wire.bindings if binding.value]),
+        opt_outs=frozenset([(out.channel, CATEGORY.get(out.category, "MARKETING")) for out in wire.opt_outs]),
+    )
+
+
+def _read_ledger(wire: state_pb2.Ledger, bad: Violations) -> dict[UserKey, dict[UseKey, Use]]:
+    ledger: dict[UserKey, dict[UseKey, Use]] = {}
+    if len(wire.users) > MAX_USERS:
+        bad.add("state.ledger.users", f"holds {len(wire.users)} users; at most {MAX_USERS} are allowed")
+        return ledger
+    for place, one in enumerate(wire.users):
+        key = (one.tenant, one.user_id)
+        path = f"state.ledger.users[{place}]"
+        if key in ledger:
+            bad.add(f"{path}.user_id", "is listed twice")
+        if len(one.uses) > MAX_USES:
+            bad.add(f"{path}.uses", f"holds {len(one.uses)}; at most {MAX_USES} are allowed")
+            continue
+        uses = {(use.limit, use.key): Use(use.start_ms, use.end_ms, use.count, use.last_ms) for use in one.uses}
+        ledger[key] = uses
+        if len(uses) != len(one.uses):
+            bad.add(f"{path}.uses", "holds the same limit and key twice")
+        if not all([0 <= u.start_ms <= u.end_ms and u.last_ms >= 0 and u.count > 0 for u in uses.values()]):
+            bad.add(f"{path}.uses", "needs count of at least 1 and times with 0 <= start_ms <= end_ms, last_ms >= 0")
+    return ledger
+
+
+def _read_accounts(wire: state_pb2.Accounts, bad: Violations) -> dict[AccountKey, Balance]:
+    accounts: dict[AccountKey, Balance] = {}
+    if len(wire.accounts) > MAX_ACCOUNTS:
+        bad.add("state.accounts", f"holds {len(wire.accounts)} accounts; at most {MAX_ACCOUNTS} are allowed")
+        return accounts
+    for place, one in enumerate(wire.accounts):
+        path = f"state.accounts.accounts[{place}]"
+        check_name(one.tenant, f"{path}.tenant", bad)
+        check_name(one.name, f"{path}.name", bad, longest=1024)
+        check_name(one.unit, f"{path}.unit", bad)
+        if (one.tenant, one.name) in accounts:
+            bad.add(f"{path}.name", "is listed twice")
+        accounts[one.tenant, one.name] = Balance(one.unit, one.left_micros)
+    return accounts
+
+
+def _read_breakers(wire: state_pb2.Breakers, bad: Violations) -> Breakers:
+    if wire.platform not in BREAKER_STATE:
+        bad.add("state.breakers.platform", f"{wire.platform} is no state of a breaker")
+    for channel, state in wire.channels.items():
+        check_name(channel, f'state.breakers.channels["{channel:.40}"]', bad)
+        if state not in BREAKER_STATE:
+            bad.add(f'state.breakers.channels["{channel:.40}"]', f"{state} is no state of a breaker")
+    channels = {channel: BREAKER_STATE.get(state, "NORMAL") for channel, state in wire.channels.items()}
+    return Breakers(BREAKER_STATE.get(wire.platform, "NORMAL"), channels)
+
+
+def write_changes(ledger: LedgerModel, wire: state_pb2.State) -> None:
+    """Write the entries that admissions changed since the last time, and forget that they did."""
+    by_user: dict[UserKey, state_pb2.UserLedger] = {}
+    for (user, (limit, key)), use in ledger.changed_uses.items():
+        entry = by_user.get(user)
+        if entry is None:
+            entry = by_user[user] = wire.ledger.users.add(tenant=user[0], user_id=user[1])
+        entry.uses.add(
+            limit=limit, key=key, start_ms=use.start_ms, end_ms=use.end_ms, count=use.count, last_ms=use.last_ms
+        )
+    for (tenant, name), balance in ledger.changed_accounts.items():
+        wire.accounts.accounts.add(tenant=tenant, name=name, unit=balance.unit, left_micros=balance.left_micros)
+    ledger.changed_uses.clear()
+    ledger.changed_accounts.clear()

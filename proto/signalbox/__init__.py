@@ -1,0 +1,1 @@
+"""The contract of Signalbox, as Python sees it."""
