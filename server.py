@@ -91,7 +91,7 @@ async def start(config: Config, parts: AsyncExitStack) -> str:
 
     await reloader.start()
     parts.push_async_callback(reloader.stop)
-    await health.ready()
+    health.ready()
     return address
 
 

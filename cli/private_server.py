@@ -63,6 +63,8 @@ def _environment(place: Path, rules: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "SIGNALBOX_SERVER_HOST": "127.0.0.1",
         "SIGNALBOX_SERVER_PORT": "0",
+        "SIGNALBOX_SERVER_MAX_BATCH": "1000",
+        "SIGNALBOX_SERVER_MAX_MESSAGE_BYTES": str(256 << 20),
         "SIGNALBOX_RULES_DIR": str(rules),
         "SIGNALBOX_RULES_TESTS_DIR": str(tests),
         "SIGNALBOX_LOG_LEVEL": "warning",

@@ -229,6 +229,8 @@ def test_it_stops_gracefully(tmp_path: Path, number: signal.Signals) -> None:
         codes = {call.code() for call in calls}
 
         assert server.process.wait(WAIT_S) == 0
+        log = [json.loads(line)["message"] for line in server.log.read_text().splitlines()]
+        assert log[-2:] == [f"stopping, asked by {number.name}", "stopped"]
         assert codes <= {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
         assert children
         assert not any(child.is_running() for child in children)
@@ -251,16 +253,37 @@ def test_an_idle_connection_does_not_keep_it(tmp_path: Path) -> None:
         hung_up.set()
 
 
-def test_a_second_server_on_the_same_data_is_refused(tmp_path: Path) -> None:
-    """The message names the first one's process; the first goes on."""
-    with running(tmp_path) as server:
-        complaint = refused(tmp_path, "--data-dir", "data", "--rules", "rules", "--port", "0")
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    """Somebody who does not want to wait for the calls under way need not."""
+    hung_up = threading.Event()
 
-        assert complaint == (
-            f"signalbox: the data directory {tmp_path}/data belongs to another running server, process "
-            f"{server.process.pid}; stop that one or give this one a directory of its own (--data-dir)\n"
-        )
-        assert server.stop() == 0
+    def one_question() -> Iterator[reflection_pb2.ServerReflectionRequest]:
+        yield reflection_pb2.ServerReflectionRequest(list_services="")
+        hung_up.wait(WAIT_S)
+
+    with running(tmp_path, SIGNALBOX_SERVER_STOP_GRACE_S="3600") as server, connected(server) as channel:
+        stream = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(one_question())
+        next(stream)
+        health = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        next(health)
+        server.process.send_signal(signal.SIGTERM)
+        assert next(health).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        server.process.send_signal(signal.SIGTERM)
+
+        assert server.process.wait(WAIT_S) == -signal.SIGTERM
+        hung_up.set()
+
+
+def test_a_second_server_on_the_same_data_is_refused(server: Running, channel: Any) -> None:
+    """The message names the first one's process; the first goes on."""
+    folder = server.log.parent
+    complaint = refused(folder, "--data-dir", "data", "--rules", "rules", "--port", "0")
+
+    assert complaint == (
+        f"signalbox: the data directory {folder}/data belongs to another running server, process "
+        f"{server.process.pid}; stop that one or give this one a directory of its own (--data-dir)\n"
+    )
+    test_it_decides(channel)
 
 
 def test_after_a_crash_the_data_is_free(tmp_path: Path) -> None:
@@ -325,15 +348,6 @@ def test_a_broken_folder_does_not_keep_it_from_starting_again(tmp_path: Path) ->
     assert status.source == rule_service_pb2.RULE_SOURCE_LAST_GOOD
     assert status.failures == 1
     assert status.problems
-
-
-def test_the_log_is_json_on_standard_error(tmp_path: Path) -> None:
-    """Where no terminal is, each line of the log is one object."""
-    with running(tmp_path) as server:
-        assert server.stop() == 0
-        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
-
-    assert [line["message"] for line in lines[-2:]] == ["stopping, asked by SIGTERM", "stopped"]
 
 
 def test_metrics_are_flushed_at_the_end(tmp_path: Path) -> None:

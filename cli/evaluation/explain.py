@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from google.protobuf.json_format import MessageToDict
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from cli.evaluation.pick import Explained
 from cli.evaluation.tally import name_of
@@ -49,17 +48,15 @@ def show_explanation(console: Console, explained: Explained, zone: str) -> None:
 
 def show_trace(console: Console, trace: decision_pb2.Trace) -> None:
     """Print candidates with their checks, the rules that matched, and the facts they read."""
-    table = Table(box=None, padding=(0, 2, 0, 0), title="Candidates", title_justify="left", title_style="bold")
-    for heading in ("channel", "", "check", "", "what was compared"):
-        table.add_column(heading, overflow="fold")
+    console.print("[bold]Candidates[/]")
+    width = max((len(candidate.channel) for candidate in trace.candidates), default=0)
     for candidate in trace.candidates:
         outcome = name_of(decision_pb2.CandidateTrace.Outcome, candidate.outcome)
-        first = (candidate.channel, _coloured(outcome.replace("NOT_NEEDED", "NOT NEEDED"), outcome))
-        for check in candidate.checks or (decision_pb2.CheckTrace(passed=True),):
-            result = "passed" if check.passed else _coloured(name_of(decision_pb2.Reason, check.reason), "REFUSED")
-            table.add_row(*first, escape(check.rule_id), result, escape(check.detail))
-            first = ("", "")
-    console.print(table)
+        console.print(
+            f"  {escape(candidate.channel):<{width}}  {_coloured(outcome.replace('_', ' '), outcome)}", highlight=False
+        )
+        for check in candidate.checks:
+            console.print(f"    {_check(check)}", highlight=False, soft_wrap=True)
     console.print("[bold]Rules that matched[/]")
     for family, rules in groupby(trace.rules, key=lambda rule: rule.family):
         names = [
@@ -72,6 +69,11 @@ def show_trace(console: Console, trace: decision_pb2.Trace) -> None:
         console.print(
             "  " + escape(", ".join(f"{path} = {_shown(value)}" for path, value in _flat(facts))), highlight=False
         )
+
+
+def _check(check: decision_pb2.CheckTrace) -> str:
+    result = "passed" if check.passed else _coloured(name_of(decision_pb2.Reason, check.reason), "REFUSED")
+    return f"{result} {': '.join(escape(part) for part in (check.rule_id, check.detail) if part)}"
 
 
 def _headline(decision: decision_pb2.Decision, zone: str) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
-from engine.decision.content import fingerprint
-from engine.decision.model import Decision, Message
-from engine.ruleset.effects import ChannelChoice, Charge, Exclude, Hold, Limit, Route
+from engine.decision.content import fingerprint, segments, wording
+from engine.decision.model import Charge, Decision, Message
+from engine.ruleset import effects
+from engine.ruleset.effects import ChannelChoice, Exclude, Hold, Limit, Route
 from engine.ruleset.match import Matched
 from engine.ruleset.rules import Rule
 
@@ -25,7 +27,7 @@ class LimitAsk:
 
     `max` is the smallest of theirs (None = unlimited) and `rule_max` the rule it comes from; `min_interval_ms` and
     `rule_gap` likewise the longest. `per_step`: refused, it takes away this candidate, and it counts for each step; else
-    it is counted once per message. `key` gives what it counts apart besides the user; None = nothing.
+    it is counted once per message. `use` is its place among the uses of the blueprint.
     """
 
     name: str
@@ -36,18 +38,14 @@ class LimitAsk:
     rule_gap: int
     hold: bool
     per_step: bool
-    key: Callable[[Message], str] | None
-    plain_use: tuple[str, str]
+    use: int
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeAsk:
-    """A charge that one candidate must pay; `name` fills the account's placeholders in."""
+    """A charge that one candidate must pay; `charge` is its place among the charges of the blueprint."""
 
-    name: Callable[[Message], str]
-    micros: int
-    unit: str
-    times_segments: bool
+    charge: int
     per_step: bool
     rule: int
 
@@ -65,11 +63,17 @@ class CandidateBlueprint:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Blueprint:
-    """The candidates of one routing rule under one answer of all rules."""
+    """The candidates of one routing rule under one answer of all rules.
+
+    `uses` and `charges` make, for a message, the keys of all limits and all charges that some candidate asks for; the
+    candidates point at them, so that what several share is made once.
+    """
 
     route_rule: Rule
     route: Route
     candidates: tuple[CandidateBlueprint, ...]
+    uses: tuple[Callable[[Message], tuple[str, str]], ...]
+    charges: tuple[Callable[[Message], Charge], ...]
     decisions: dict[object, Decision] = field(default_factory=dict)
     """The decisions `settle` has made of it, by what differed."""
 
@@ -89,13 +93,37 @@ def _draw(matched: Matched, candidates: tuple[Matched, ...]) -> Blueprint:
     rule = matched.route
     assert rule is not None  # without a route there is no candidate to draw
     assert isinstance(rule.effect, Route)
+    uses, charges = _Shared(_use), _Shared(_charge)
     drawn = tuple(
-        _candidate(choice, matched, own) for choice, own in zip(rule.effect.choices, candidates, strict=True)
+        _candidate(choice, matched, own, uses, charges)
+        for choice, own in zip(rule.effect.choices, candidates, strict=True)
     )
-    return Blueprint(rule, rule.effect, drawn)
+    return Blueprint(rule, rule.effect, drawn, tuple(uses.made), tuple(charges.made))
 
 
-def _candidate(choice: ChannelChoice, matched: Matched, own: Matched) -> CandidateBlueprint:
+Made = TypeVar("Made")
+
+
+class _Shared(Generic[Made]):
+    """Things made for a channel, the same for several channels unless they mention the channel."""
+
+    def __init__(self, make: Callable[[Any, str], Made]) -> None:
+        self._make = make
+        self._places: dict[tuple[object, str], int] = {}
+        self.made: list[Made] = []
+
+    def place(self, effect: Limit | effects.Charge, channel: str, *, mentions_channel: bool) -> int:
+        """Return the place of what is made of this effect for this channel."""
+        key = (effect, channel if mentions_channel else "")
+        if key not in self._places:
+            self._places[key] = len(self.made)
+            self.made.append(self._make(effect, channel))
+        return self._places[key]
+
+
+def _candidate(
+    choice: ChannelChoice, matched: Matched, own: Matched, uses: _Shared[Any], charges: _Shared[Any]
+) -> CandidateBlueprint:
     channel = choice.channel
     holds = [r for r in matched.holds if channel in _channels(r)]
     holds += [r for r in own.holds if not _channels(r) or channel in _channels(r)]
@@ -106,8 +134,10 @@ def _candidate(choice: ChannelChoice, matched: Matched, own: Matched) -> Candida
         choice=choice,
         holds=tuple(sorted(holds, key=lambda rule: rule.index)),
         exclude=excludes[0] if excludes else None,
-        limits=_merge_limits(channel, _applying(matched.limits + own.limits, channel)),
-        charges=tuple(_charge_ask(channel, rule) for rule in _applying(matched.charges + own.charges, channel)),
+        limits=_merge_limits(channel, _applying(matched.limits + own.limits, channel), uses),
+        charges=tuple(
+            _charge_ask(channel, rule, charges) for rule in _applying(matched.charges + own.charges, channel)
+        ),
     )
 
 
@@ -123,26 +153,26 @@ def message_holds(matched: Matched) -> Iterable[Rule]:
 
 def _applying(rules: Sequence[Rule], channel: str) -> list[Rule]:
     def applies(rule: Rule) -> bool:
-        assert isinstance(rule.effect, Limit | Charge)
+        assert isinstance(rule.effect, Limit | effects.Charge)
         return rule.effect.channel in (None, channel)
 
     return sorted(filter(applies, rules), key=lambda rule: rule.index)
 
 
-def _merge_limits(channel: str, rules: Sequence[Rule]) -> tuple[LimitAsk, ...]:
+def _merge_limits(channel: str, rules: Sequence[Rule], uses: _Shared[Any]) -> tuple[LimitAsk, ...]:
     by_name: dict[str, list[Rule]] = {}
     for rule in rules:
         assert isinstance(rule.effect, Limit)
         by_name.setdefault(rule.effect.name, []).append(rule)
-    return tuple(_limit_ask(channel, sharing) for sharing in by_name.values())
+    return tuple(_limit_ask(channel, sharing, uses) for sharing in by_name.values())
 
 
-def _limit_ask(channel: str, sharing: Sequence[Rule]) -> LimitAsk:
+def _limit_ask(channel: str, sharing: Sequence[Rule], uses: _Shared[Any]) -> LimitAsk:
     limits = [(rule.effect, rule.index) for rule in sharing if isinstance(rule.effect, Limit)]
     first = limits[0][0]
     bounded = [(limit.max, index) for limit, index in limits if limit.max is not None]
     smallest, rule_max = min(bounded, default=(None, limits[0][1]))
-    longest, rule_gap = max(((limit.min_interval_ms, -index) for limit, index in limits), default=(0, 0))
+    longest, rule_gap = max((limit.min_interval_ms, -index) for limit, index in limits)
     return LimitAsk(
         name=first.name,
         window_ms=first.window_ms,
@@ -152,9 +182,34 @@ def _limit_ask(channel: str, sharing: Sequence[Rule]) -> LimitAsk:
         rule_gap=-rule_gap,
         hold=all(limit.hold for limit, _index in limits),
         per_step=any(rule.per_step for rule in sharing),
-        key=_key(channel, first.per),
-        plain_use=(first.name, ""),
+        use=uses.place(first, channel, mentions_channel="channel" in first.per),
     )
+
+
+def _charge_ask(channel: str, rule: Rule, charges: _Shared[Any]) -> ChargeAsk:
+    charge = rule.effect
+    assert isinstance(charge, effects.Charge)
+    mentions_channel = charge.times_segments or "{channel}" in charge.account
+    return ChargeAsk(charges.place(charge, channel, mentions_channel=mentions_channel), rule.per_step, rule.index)
+
+
+def _use(limit: Limit, channel: str) -> Callable[[Message], tuple[str, str]]:
+    """Return what gives a message's (limit name, key), the key as `LimitUse.key` of the contract spells it."""
+    name, getters = limit.name, [_part(channel, part) for part in limit.per if part != "user"]
+    if not getters:
+        plain = (name, "")
+        return lambda message: plain
+    if len(getters) == 1:
+        only = getters[0]
+        return lambda message: (name, only(message))
+    return lambda message: (name, "/".join([get(message) for get in getters]))
+
+
+def _charge(charge: effects.Charge, channel: str) -> Callable[[Message], Charge]:
+    account, micros, unit = account_name(charge.account, channel), charge.micros, charge.unit
+    if charge.times_segments:
+        return lambda message: Charge(account(message), micros * segments(wording(message, channel)), unit)
+    return lambda message: Charge(account(message), micros, unit)
 
 
 def escape(value: str) -> str:
@@ -162,15 +217,6 @@ def escape(value: str) -> str:
     if "/" in value or "%" in value:
         return value.replace("%", "%25").replace("/", "%2F")
     return value
-
-
-def _key(channel: str, per: tuple[str, ...]) -> Callable[[Message], str] | None:
-    getters = [_part(channel, name) for name in per if name != "user"]
-    if not getters:
-        return None
-    if len(getters) == 1:
-        return getters[0]
-    return lambda message: "/".join([get(message) for get in getters])
 
 
 def _part(channel: str, name: str) -> Callable[[Message], str]:
@@ -182,13 +228,6 @@ def _part(channel: str, name: str) -> Callable[[Message], str]:
         case _:
             index = Message._fields.index(name)
             return lambda message: escape(message[index])
-
-
-def _charge_ask(channel: str, rule: Rule) -> ChargeAsk:
-    charge = rule.effect
-    assert isinstance(charge, Charge)
-    name = account_name(charge.account, channel)
-    return ChargeAsk(name, charge.micros, charge.unit, charge.times_segments, rule.per_step, rule.index)
 
 
 def account_name(template: str, channel: str) -> Callable[[Message], str]:

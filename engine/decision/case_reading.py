@@ -58,8 +58,11 @@ SHAPE: Final[dict[str, Any]] = {
         "refused": None,
         "charges": None,
         "matched": None,
+        "waits": None,
+        "providers": None,
         "state": None,
         "speed": None,
+        "back": dict.fromkeys(("windows", "error_rate_below")),
     },
 }
 """The keys a case may have: a nested dict names them, None leaves a value open, a list is a list of such, "*" is any."""

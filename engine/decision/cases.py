@@ -12,7 +12,7 @@ from typing import Any, Final
 from engine.decision.breaker import judge_window
 from engine.decision.case_given import read_items, read_now, read_state, read_user
 from engine.decision.case_reading import WINDOW_KEYS, Case, read_cases
-from engine.decision.model import Decision, User
+from engine.decision.model import Decision, Step, User
 from engine.decision.moment import iso_time, local_time, parse_local
 from engine.decision.session import Ask, Judge, Judgement, Unknown, judge_now
 from engine.decision.trace import Trace, explain, uses_before
@@ -21,9 +21,11 @@ from engine.ruleset.compile import RuleSet
 from engine.ruleset.fact_types import BREAKER_SCOPES, STATES, Scope
 from engine.ruleset.issues import Issue, Issues
 from engine.ruleset.match import Matched
+from engine.ruleset.scalars import duration_ms
 
 _MICROS = 1_000_000
-_WINDOW_EXPECTS: Final = ("state", "speed", "decided_by", "matched")
+_LONGEST_MS = 366 * 86_400_000
+_WINDOW_EXPECTS: Final = ("state", "speed", "back", "decided_by", "matched")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +114,12 @@ class CaseRunner:
         matched = self._match_window(scope, f, facts)
         verdict = judge_window(matched)
         self.matched |= {self._ruleset.rules[index].id for index in matched.rules}
-        found: dict[str, Any] = {"state": "NORMAL", "speed": None, "decided_by": ""}
+        found: dict[str, Any] = {"state": "NORMAL", "speed": None, "back": None, "decided_by": ""}
         if verdict is not None:
-            decided_by = self._ruleset.rules[verdict.rule].id
-            found = {"state": verdict.state, "speed": verdict.speed or None, "decided_by": decided_by}
+            found = {"state": verdict.state, "speed": verdict.speed or None, "back": None}
+            found["decided_by"] = self._ruleset.rules[verdict.rule].id
+            if verdict.back_windows:
+                found["back"] = {"windows": verdict.back_windows, "error_rate_below": verdict.back_error_rate}
         found["matched"] = sorted(self._ruleset.rules[index].id for index in matched.rules)
         differences = list(_window_differences(case.expect, found))
         return CaseResult(case.name, case.file, case.line, tuple(differences))
@@ -197,7 +201,11 @@ def compare(expect: Mapping[str, Any], decision: Decision, user: User, trace: Tr
                 yield from _compare_charges(expected or {}, decision)
             case "matched":
                 yield from _missing(expected, [one.rule.id for one in trace.rules if not one.erred])
-            case "state" | "speed":
+            case "waits":
+                yield from _compare_waits(expected or {}, decision)
+            case "providers":
+                yield from _compare_providers(expected or {}, decision)
+            case "state" | "speed" | "back":
                 yield f"{key}: only a case that gives provider, channel or platform can expect it"
             case _:
                 found = _found(key, decision)
@@ -250,12 +258,30 @@ def _compare_refused(expected: Mapping[str, Any], decision: Decision) -> Iterato
 
 def _compare_charges(expected: Mapping[str, Any], decision: Decision) -> Iterator[str]:
     found: dict[str, int] = {}
-    for step in decision.plan.steps if decision.plan else ():
+    for step in _steps(decision):
         for charge in step.charges:
             found[charge.account] = found.get(charge.account, 0) + charge.micros
     wanted = {account: round(float(amount) * _MICROS) for account, amount in expected.items()}
     if found != wanted:
         yield _differs("charges", expected, {account: micros / _MICROS for account, micros in found.items()})
+
+
+def _compare_waits(expected: Mapping[str, Any], decision: Decision) -> Iterator[str]:
+    found = {step.channel: step.wait_ms for step in _steps(decision) if step.wait_ms}
+    wanted = {channel: duration_ms(text, 1, _LONGEST_MS, "a duration") for channel, text in expected.items()}
+    if found != wanted:
+        yield _differs("waits", expected, {channel: f"{wait_ms / 1000:g}s" for channel, wait_ms in found.items()})
+
+
+def _compare_providers(expected: Mapping[str, Any], decision: Decision) -> Iterator[str]:
+    found = {step.channel: list(step.providers) for step in _steps(decision)}
+    for channel, providers in expected.items():
+        if found.get(channel) != providers:
+            yield _differs(f"providers.{channel}", providers, found.get(channel))
+
+
+def _steps(decision: Decision) -> Sequence[Step]:
+    return decision.plan.steps if decision.plan else ()
 
 
 def _missing(expected: Any, found: Sequence[str]) -> Iterator[str]:

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.decision.blueprint import LimitAsk
+from engine.decision.blueprint import CandidateBlueprint, LimitAsk
 from engine.decision.model import Admission, Charge, Reason, Refusal
-from engine.decision.propose import Candidate, LimitCheck, Proposal
+from engine.decision.propose import Proposal
 
 UserKey = tuple[str, str]
 """(tenant, user_id)"""
@@ -57,7 +57,7 @@ class LedgerModel:
     ) -> None:
         self.uses = uses if uses is not None else {}
         self.accounts = accounts
-        self.changed_uses: dict[tuple[UserKey, UseKey], Use] = {}
+        self.changed_uses: dict[UserKey, dict[UseKey, Use]] = {}
         self.changed_accounts: dict[AccountKey, Balance] = {}
 
     def admit(self, proposal: Proposal) -> Admission:
@@ -66,84 +66,93 @@ class LedgerModel:
         Concurrent takes every candidate that passes, the others only the first. A candidate's limits and charges
         succeed together or not at all. Nothing is counted for a message that is held or dropped.
         """
-        if proposal.refusal is not None:
-            return Admission((), ())
-        user = self.uses.get((proposal.tenant, proposal.user_id), _NO_USES)
+        plan = proposal.plan
+        if plan is None:
+            return _NOTHING_TAKEN
+        user = self.uses.get((proposal.message.tenant, proposal.message.user_id), _NO_USES)
+        concurrent = plan.route.strategy == "CONCURRENT"
         taken: list[int] = []
         refusals: list[Refusal | None] = []
-        for index, candidate in enumerate(proposal.candidates):
-            refusal = candidate.refusal
-            if refusal is None and (not taken or proposal.concurrent):
-                refusal = self._refuse(proposal, candidate, user, first=not taken)
+        for index, (one, refusal) in enumerate(proposal.candidates):
+            if refusal is None and (not taken or concurrent):
+                first = not taken
+                refusal = self._refuse(proposal, one, user, first)
                 if refusal is None:
-                    user = self._take(proposal, candidate, user, first=not taken)
+                    user = self._take(proposal, one, user, first)
                     taken.append(index)
             refusals.append(refusal)
         return Admission(tuple(taken), tuple(refusals))
 
     def _refuse(
-        self, proposal: Proposal, candidate: Candidate, user: dict[UseKey, Use], *, first: bool
+        self, proposal: Proposal, one: CandidateBlueprint, user: dict[UseKey, Use], first: bool
     ) -> Refusal | None:
-        now_ms = proposal.now_ms
-        for ask, key in candidate.limits:
+        for ask in one.limits:
             if first or ask.per_step:
-                use = user.get(key)
+                use = user.get(proposal.uses[ask.use])
                 if use is not None or ask.max == 0:
-                    refusal = refuse_touch(ask, use, now_ms, proposal.expire_ms)
+                    refusal = refuse_touch(ask, use, proposal.now_ms, proposal.expire_ms)
                     if refusal is not None:
                         return refusal
-        if candidate.charges and self.accounts is not None:
-            return self._refuse_charges(proposal, candidate, first=first)
+        if one.charges and self.accounts is not None:
+            return self._refuse_charges(proposal, one, self.accounts, first)
         return None
 
-    def _refuse_charges(self, proposal: Proposal, candidate: Candidate, *, first: bool) -> Refusal | None:
+    def _refuse_charges(
+        self, proposal: Proposal, one: CandidateBlueprint, accounts: dict[AccountKey, Balance], first: bool
+    ) -> Refusal | None:
         wanted: dict[str, int] = {}
-        assert self.accounts is not None  # the caller looked
-        for ask in candidate.charges:
+        for ask in one.charges:
             if not (first or ask.per_step):
                 continue
-            balance = self.accounts.get((proposal.tenant, ask.charge.account))
+            name, micros, unit = proposal.charges[ask.charge]
+            balance = accounts.get((proposal.message.tenant, name))
             if balance is None:
                 return Refusal(Reason.ACCOUNT_UNKNOWN, ask.rule, 0)
-            if balance.unit != ask.charge.unit:
+            if balance.unit != unit:
                 return Refusal(Reason.ACCOUNT_UNIT, ask.rule, 0)
-            total = wanted.get(ask.charge.account, 0) + ask.charge.micros
-            if total > balance.left_micros:
+            wanted[name] = wanted.get(name, 0) + micros
+            if wanted[name] > balance.left_micros:
                 return Refusal(Reason.BUDGET_EXHAUSTED, ask.rule, 0)
-            wanted[ask.charge.account] = total
         return None
 
     def _take(
-        self, proposal: Proposal, candidate: Candidate, user: dict[UseKey, Use], *, first: bool
+        self, proposal: Proposal, one: CandidateBlueprint, user: dict[UseKey, Use], first: bool
     ) -> dict[UseKey, Use]:
-        if candidate.limits and user is _NO_USES:
-            user = self.uses[proposal.tenant, proposal.user_id] = {}
-        for check in candidate.limits:
-            if first or check.ask.per_step:
-                self._touch(proposal, check, user)
-        for ask in candidate.charges:
+        key = (proposal.message.tenant, proposal.message.user_id)
+        if one.limits and user is _NO_USES:
+            user = self.uses[key] = {}
+        changed = self.changed_uses.setdefault(key, {}) if one.limits else {}
+        for ask in one.limits:
             if first or ask.per_step:
-                self._pay(proposal.tenant, ask.charge)
+                name = proposal.uses[ask.use]
+                changed[name] = touch(user, name, proposal, ask)
+        if self.accounts is not None:
+            for charge in one.charges:
+                if first or charge.per_step:
+                    self._pay(self.accounts, proposal.message.tenant, proposal.charges[charge.charge])
         return user
 
-    def _touch(self, proposal: Proposal, check: LimitCheck, user: dict[UseKey, Use]) -> None:
-        now_ms = proposal.now_ms
-        use = user.get(check.use)
-        if use is None or now_ms >= use.end_ms:
-            use = user[check.use] = Use(now_ms, proposal.window_end(check.ask), 1, now_ms)
-        else:
-            use.count += 1
-            use.last_ms = max(use.last_ms, now_ms)
-        self.changed_uses[(proposal.tenant, proposal.user_id), check.use] = use
-
-    def _pay(self, tenant: str, charge: Charge) -> None:
-        if self.accounts is not None:
-            balance = self.accounts[tenant, charge.account]
-            balance.left_micros -= charge.micros
-            self.changed_accounts[tenant, charge.account] = balance
+    def _pay(self, accounts: dict[AccountKey, Balance], tenant: str, charge: Charge) -> None:
+        balance = accounts[tenant, charge.account]
+        balance.left_micros -= charge.micros
+        self.changed_accounts[tenant, charge.account] = balance
 
 
+_NOTHING_TAKEN = Admission((), ())
 _NO_USES: dict[UseKey, Use] = {}
+
+
+def touch(user: dict[UseKey, Use], key: UseKey, proposal: Proposal, ask: LimitAsk) -> Use:
+    """Count one touch: in the running window, or in a new one that starts now."""
+    now_ms = proposal.now_ms
+    use = user.get(key)
+    if use is None or now_ms >= use.end_ms:
+        use = user[key] = Use(now_ms, proposal.window_end(ask), 1, now_ms)
+    else:
+        use.count += 1
+        if now_ms > use.last_ms:
+            use.last_ms = now_ms
+    return use
 
 
 def refuse_touch(ask: LimitAsk, use: Use | None, now_ms: int, expire_ms: int) -> Refusal | None:

@@ -9,59 +9,46 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from engine.decision.blueprint import Blueprint, CandidateBlueprint, LimitAsk, blueprint, message_holds
-from engine.decision.content import segments, wording
 from engine.decision.model import LIFE_MS, Charge, Message, Reason, Refusal, User
 from engine.decision.moment import next_midnight, next_time_of_day
-from engine.ruleset.effects import ChannelChoice, Drop, Exclude, Hold
+from engine.ruleset.effects import Drop, Exclude, Hold
 from engine.ruleset.match import Matched
 from engine.ruleset.rules import Rule
 
 
-class LimitCheck(NamedTuple):
-    """A limit with this message's key."""
-
-    ask: LimitAsk
-    use: tuple[str, str]
-
-
-class ChargeCheck(NamedTuple):
-    """A charge with this message's account."""
-
-    charge: Charge
-    per_step: bool
-    rule: int
+_NOT_WISHED = Refusal(Reason.NOT_WISHED, -1, 0)
+_NO_ADDRESS = Refusal(Reason.NO_ADDRESS, -1, 0)
 
 
 class Candidate(NamedTuple):
     """One channel the message may go through; `refusal` is set when the rules already leave it out or hold it."""
 
-    choice: ChannelChoice
+    blueprint: CandidateBlueprint
     refusal: Refusal | None
-    limits: tuple[LimitCheck, ...]
-    charges: tuple[ChargeCheck, ...]
 
 
 class Proposal(NamedTuple):
     """What the rules ask for: everything `admit` must know, and nothing that depends on what has been used up.
 
     `refusal` is set when the message as a whole is held or dropped; then there is no candidate. Otherwise `plan` is what
-    the routing rule asks.
+    the routing rule asks, and its limits and charges point into `uses` (limit name, key) and `charges`.
     """
 
-    tenant: str
-    user_id: str
+    message: Message
     zone: str
-    priority: str
     now_ms: int
     expire_ms: int
+    matched: Matched
     refusal: Refusal | None
     plan: Blueprint | None
     candidates: tuple[Candidate, ...]
+    uses: tuple[tuple[str, str], ...]
+    charges: tuple[Charge, ...]
 
     @property
-    def concurrent(self) -> bool:
-        """Are all passing candidates taken, and not just the first?"""
-        return self.plan is not None and self.plan.route.strategy == "CONCURRENT"
+    def priority(self) -> str:
+        """The priority it travels with: the routing rule's, else the message's."""
+        return (self.plan.route.priority if self.plan is not None else None) or self.message.priority
 
     def window_end(self, ask: LimitAsk) -> int:
         """Return when a window of this limit ends that starts now."""
@@ -77,14 +64,13 @@ def propose(
     """
     expire_ms = message.expire_at_ms or (message.send_after_ms or now_ms) + LIFE_MS[message.category]
     refusal = _refuse_message(message, user, now_ms, expire_ms, matched)
-    plan, drawn = None, ()
-    if refusal is None:
-        plan = blueprint(matched, candidates)
-        drawn = tuple([_candidate(one, message, user, now_ms, expire_ms) for one in plan.candidates])
-    priority = (plan.route.priority if plan is not None else None) or message.priority
-    return Proposal(
-        message.tenant, message.user_id, user.zone, priority, now_ms, expire_ms, refusal, plan, drawn
-    )
+    if refusal is not None:
+        return Proposal(message, user.zone, now_ms, expire_ms, matched, refusal, None, (), (), ())
+    plan = blueprint(matched, candidates)
+    drawn = tuple([Candidate(one, _refuse(one, message, user, now_ms, expire_ms)) for one in plan.candidates])
+    uses = tuple([use(message) for use in plan.uses])
+    charges = tuple([charge(message) for charge in plan.charges])
+    return Proposal(message, user.zone, now_ms, expire_ms, matched, None, plan, drawn, uses, charges)
 
 
 def _refuse_message(
@@ -121,38 +107,14 @@ def _within(held: Refusal, expire_ms: int) -> Refusal:
     return held if held.until_ms < expire_ms else Refusal(Reason.EXPIRES_FIRST, held.rule, 0)
 
 
-def _candidate(one: CandidateBlueprint, message: Message, user: User, now_ms: int, expire_ms: int) -> Candidate:
-    refusal = _refuse_candidate(one, message, user, now_ms, expire_ms)
-    if refusal is not None:
-        return Candidate(one.choice, refusal, (), ())
-    limits = tuple(
-        [LimitCheck(ask, (ask.name, ask.key(message)) if ask.key else ask.plain_use) for ask in one.limits]
-    )
-    charges = tuple(
-        [
-            ChargeCheck(
-                Charge(
-                    ask.name(message),
-                    ask.micros * segments(wording(message, one.choice.channel)) if ask.times_segments else ask.micros,
-                    ask.unit,
-                ),
-                ask.per_step,
-                ask.rule,
-            )
-            for ask in one.charges
-        ]
-    )
-    return Candidate(one.choice, None, limits, charges)
-
-
-def _refuse_candidate(
+def _refuse(
     one: CandidateBlueprint, message: Message, user: User, now_ms: int, expire_ms: int
 ) -> Refusal | None:
     channel = one.choice.channel
     if message.wished_channels and channel not in message.wished_channels:
-        return Refusal(Reason.NOT_WISHED, -1, 0)
-    if not has_address(message, user, channel):
-        return Refusal(Reason.NO_ADDRESS, -1, 0)
+        return _NOT_WISHED
+    if channel not in user.channels and not has_own_address(message, channel):
+        return _NO_ADDRESS
     if one.holds:
         held = _latest(None, one.holds, user.zone, now_ms)
         assert held is not None
@@ -163,8 +125,6 @@ def _refuse_candidate(
     return None
 
 
-def has_address(message: Message, user: User, channel: str) -> bool:
-    """Can the user be reached on this channel, by the message's own addresses or a binding?"""
-    if channel in user.channels:
-        return True
-    return any(address[0] == channel for address in message.addresses)
+def has_own_address(message: Message, channel: str) -> bool:
+    """Does the message bring an address for this channel itself?"""
+    return bool(message.addresses) and any(address[0] == channel for address in message.addresses)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from engine.decision.facts import FactsReader, Values
+from engine.decision.facts import FactsReader, Values, channel_facts
 from engine.decision.ledger_model import LedgerModel, UserKey
 from engine.decision.model import Admission, Breakers, Decision, Message, User
 from engine.decision.propose import Proposal, propose
@@ -24,6 +24,7 @@ from engine.ruleset.fact_types import Scope
 from engine.ruleset.match import Fingerprint, Matched, ScopeMatcher
 
 _NOTHING: Values = []
+_NO_ATTRIBUTES: list[tuple[int, Any]] = []
 
 
 @dataclass(slots=True)
@@ -90,7 +91,7 @@ class Session:
         self.judge = judge
         self.state = state
         self._nobody = User(known=False, zone=state.default_zone)
-        self._user_values: dict[UserKey, list[tuple[int, Any]]] = {}
+        self._attributes: dict[UserKey, list[tuple[int, Any]]] = {}
 
     @property
     def one_by_one(self) -> bool:
@@ -113,11 +114,11 @@ class Session:
     def read(self, item: Item, user: User) -> Values:
         """Return the facts of one message. Raises InvalidInput when the rule set declares them otherwise."""
         message, reader = item.message, self.judge.reader
-        key = (message.tenant, message.user_id)
-        values = self._user_values.get(key)
-        if values is None:
-            values = self._user_values[key] = reader.user_values(user)
-        return reader.message_values(message, user, values, item.now_ms, self.state.breakers, self.state.ledger)
+        attributes = _NO_ATTRIBUTES
+        if user.attributes:
+            key = (message.tenant, message.user_id)
+            attributes = self._attributes.get(key) or self._attributes.setdefault(key, reader.attribute_values(user))
+        return reader.message_values(message, user, attributes, item.now_ms, self.state.breakers, self.state.ledger)
 
 
 class _Case:
@@ -182,8 +183,7 @@ class Batch:
     def _find_channel(
         self, case: _Case, channel: str, unknown: dict[tuple[Scope, Fingerprint], Unknown]
     ) -> Matched | None:
-        reader, breakers = self._judge.reader, self._session.state.breakers
-        c = reader.channel_values(channel, case.item.message, case.user, breakers)
+        c = channel_facts(channel, case.item.message, case.user, self._session.state.breakers)
         fingerprint = self._judge.channel_matcher.fingerprint(case.facts, c)
         return self._find(Scope.CHANNEL, fingerprint, case.facts, c, unknown)
 

@@ -26,17 +26,27 @@ def settle(proposal: Proposal, admission: Admission, rules: Sequence[Rule], vers
 
     Equal answers under the same rules are the same object.
     """
-    if proposal.refusal is not None or proposal.plan is None:
-        refusal = proposal.refusal or Refusal(Reason.NO_ROUTE, -1, 0)
-        return _refused(refusal, _rule_id(refusal, rules, ""), (), version)
-    charges = tuple([tuple([ask.charge for ask in c.charges]) for c in proposal.candidates]) if admission.taken else ()
-    key = (admission, charges, proposal.priority, version)
-    kept = proposal.plan.decisions
-    decision = kept.get(key)
+    plan = proposal.plan
+    if plan is None:
+        return _settle_refused(proposal, rules, version)
+    key = (admission, proposal.charges if admission.taken else (), proposal.message.priority)
+    decision = plan.decisions.get(key)
+    if decision is None:
+        if len(plan.decisions) >= KEPT_DECISIONS:
+            plan.decisions.clear()
+        decision = plan.decisions[key] = _decide(proposal, plan, admission, rules, version)
+    return decision
+
+
+def _settle_refused(proposal: Proposal, rules: Sequence[Rule], version: str) -> Decision:
+    """Settle a message that is held or dropped as a whole."""
+    refusal, kept = proposal.refusal, proposal.matched.refused
+    assert refusal is not None  # a proposal without a plan has one
+    decision: Decision | None = kept.get(refusal)
     if decision is None:
         if len(kept) >= KEPT_DECISIONS:
             kept.clear()
-        decision = kept[key] = _decide(proposal, proposal.plan, admission, rules, version)
+        decision = kept[refusal] = _refused(refusal, _rule_id(refusal, rules, ""), (), version)
     return decision
 
 
@@ -45,7 +55,7 @@ def _decide(
 ) -> Decision:
     route_id = plan.route_rule.id
     refusals = tuple(
-        ChannelRefusal(candidate.choice.channel, refusal.reason, _rule_id(refusal, rules, ""), refusal.until_ms)
+        ChannelRefusal(candidate.blueprint.choice.channel, refusal.reason, _rule_id(refusal, rules, ""), refusal.until_ms)
         for candidate, refusal in zip(proposal.candidates, admission.refusals, strict=True)
         if refusal is not None
     )
@@ -80,12 +90,12 @@ def _plan(proposal: Proposal, plan: Blueprint, admission: Admission) -> Plan:
         waits = strategy is Strategy.SUPPLEMENT and place + 1 < len(parts)
         steps.append(
             Step(
-                channel=candidate.choice.channel,
+                channel=candidate.blueprint.choice.channel,
                 admitted=index in admission.taken,
-                wait_ms=candidate.choice.wait_ms if waits else 0,
-                until=candidate.choice.until if waits else "",
-                providers=candidate.choice.providers,
-                all_addresses=candidate.choice.all_addresses,
+                wait_ms=candidate.blueprint.choice.wait_ms if waits else 0,
+                until=candidate.blueprint.choice.until if waits else "",
+                providers=candidate.blueprint.choice.providers,
+                all_addresses=candidate.blueprint.choice.all_addresses,
                 charges=charges_taken(proposal, admission, index),
             )
         )
@@ -97,4 +107,5 @@ def charges_taken(proposal: Proposal, admission: Admission, index: int) -> tuple
     if index not in admission.taken:
         return ()
     first = index == admission.taken[0]
-    return tuple(ask.charge for ask in proposal.candidates[index].charges if first or ask.per_step)
+    asks = proposal.candidates[index].blueprint.charges
+    return tuple(proposal.charges[ask.charge] for ask in asks if first or ask.per_step)

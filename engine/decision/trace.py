@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from engine.decision.blueprint import LimitAsk
 from engine.decision.ledger_model import LedgerModel, Use, refuse_touch
 from engine.decision.model import Admission, Reason, Refusal
 from engine.decision.moment import iso_time
-from engine.decision.propose import Candidate, LimitCheck, Proposal
+from engine.decision.propose import Candidate, Proposal
 from engine.decision.session import Judgement
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.effects import Route
@@ -124,7 +125,7 @@ def _candidate(
     else:
         outcome = Outcome.HELD if refusal.until_ms else Outcome.REFUSED
     checks = [] if outcome is Outcome.NOT_NEEDED else _checks(proposal, candidate, refusal, before, ruleset)
-    return CandidateTrace(candidate.choice.channel, outcome, tuple(checks))
+    return CandidateTrace(candidate.blueprint.choice.channel, outcome, tuple(checks))
 
 
 def _checks(
@@ -133,15 +134,16 @@ def _checks(
     if candidate.refusal is not None:
         return [_refused(candidate.refusal, proposal, ruleset, "by the rules and the addresses alone")]
     checks = [CheckTrace("", True, Reason.NONE, "has an address; no interception rule refuses it")]
-    for check in candidate.limits:
-        checks.append(_limit(check, before, proposal, ruleset))
+    for ask in candidate.blueprint.limits:
+        checks.append(_limit(ask, before, proposal, ruleset))
         if not checks[-1].passed:
             return checks
-    for ask in candidate.charges:
-        charge = f"{ask.charge.account}: {ask.charge.micros / 1_000_000:g} {ask.charge.unit}"
-        if refusal is not None and refusal.rule == ask.rule:
-            return [*checks, _refused(refusal, proposal, ruleset, charge)]
-        checks.append(CheckTrace(ruleset.rules[ask.rule].id, True, Reason.NONE, charge))
+    for asked in candidate.blueprint.charges:
+        account, micros, unit = proposal.charges[asked.charge]
+        text = f"{account}: {micros / 1_000_000:g} {unit}"
+        if refusal is not None and refusal.rule == asked.rule:
+            return [*checks, _refused(refusal, proposal, ruleset, text)]
+        checks.append(CheckTrace(ruleset.rules[asked.rule].id, True, Reason.NONE, text))
     return checks
 
 
@@ -152,8 +154,8 @@ def _refused(refusal: Refusal, proposal: Proposal, ruleset: RuleSet, detail: str
     return CheckTrace(rule_id, False, refusal.reason, detail)
 
 
-def _limit(check: LimitCheck, before: Before, proposal: Proposal, ruleset: RuleSet) -> CheckTrace:
-    ask, key = check
+def _limit(ask: LimitAsk, before: Before, proposal: Proposal, ruleset: RuleSet) -> CheckTrace:
+    key = proposal.uses[ask.use]
     use = before.get(key)
     refusal = refuse_touch(ask, use, proposal.now_ms, proposal.expire_ms)
     most = "any number" if ask.max is None else str(ask.max)

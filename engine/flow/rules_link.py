@@ -1,8 +1,9 @@
 """The connection to one rules process, from its first word to its end.
 
 Answers come in the order of progress, several exchanges at a time; every sign of life counts for all that wait. When
-matches are waited for and nothing comes within the limit, the process is killed: one that is stopped or caught in a
-loop shows itself in no other way.
+matches are waited for and nothing comes within the first limit, nobody waits any longer and nobody asks; after a second
+limit the process is killed, since one that is stopped or caught in a loop shows itself in no other way. Between the
+two lies the machine that was merely busy: a late word, and the process is asked again.
 """
 
 from __future__ import annotations
@@ -55,6 +56,15 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How long, in seconds, the process may be silent."""
+
+    answer_s: float  # while matches are waited for; then the interpreter answers
+    kill_s: float  # while matches are waited for; then it counts as hung
+    install_s: float  # while it compiles a block
+
+
+@dataclass(frozen=True, slots=True)
 class InstalledVersion:
     """A version as the rules process knows it: by number."""
 
@@ -87,19 +97,11 @@ class _Load:
 class RulesLink(asyncio.Protocol):
     """Frames to and from one process. `lost` is set when it is gone; every waiting call then has its exception."""
 
-    def __init__(
-        self,
-        process: Process,
-        counters: Counters,
-        answer_limit_s: float,
-        install_limit_s: float,
-        on_lost: Callable[[], None],
-    ) -> None:
+    def __init__(self, process: Process, counters: Counters, limits: Limits, on_lost: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = process
         self._counters = counters
-        self._answer_limit_s = answer_limit_s
-        self._install_limit_s = install_limit_s
+        self._limits = limits
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._reader = FrameReader()
@@ -114,6 +116,7 @@ class RulesLink(asyncio.Protocol):
         self._heard = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._looked_twice = False
+        self._suspect = False
         self.greeted: asyncio.Future[None] = self._loop.create_future()
         self.lost = asyncio.Event()
         self._handlers: dict[int, Callable[[int, bytes], None]] = {
@@ -133,9 +136,9 @@ class RulesLink(asyncio.Protocol):
         """Ask for matches; raises MatcherUnavailable."""
         if not fingerprints:
             return []
-        if version.number not in self._installed or self._waiting + len(fingerprints) > MAX_WAITING:
+        if self._suspect or version.number not in self._installed or self._waiting + len(fingerprints) > MAX_WAITING:
             self._counters.refused += 1
-            raise MatcherUnavailable("this version is not installed yet, or too many fingerprints are waiting")
+            raise MatcherUnavailable("the rules process is silent, busy, or does not have this version yet")
         try:
             body = pack_match(version.number, program, fingerprints)
         except struct.error as error:
@@ -153,7 +156,7 @@ class RulesLink(asyncio.Protocol):
         exchange = self._exchanges[number] = _Exchange(self._loop.create_future(), version, count)
         self._waiting += count
         if self._alarm is None:
-            self._alarm = self._loop.call_later(self._answer_limit_s, self._listen)
+            self._alarm = self._loop.call_later(self._limits.answer_s, self._listen)
         return exchange.future
 
     async def install(self, version: InstalledVersion) -> None:
@@ -172,7 +175,7 @@ class RulesLink(asyncio.Protocol):
         self._write(frame(Kind.INSTALL, number, pickle.dumps((version, program, conjunctions))))
         future = self._parts[number] = self._loop.create_future()
         try:
-            async with asyncio.timeout(self._install_limit_s):
+            async with asyncio.timeout(self._limits.install_s):
                 await future
         except TimeoutError:
             self.kill()
@@ -223,8 +226,6 @@ class RulesLink(asyncio.Protocol):
         answers = unpack_matches(body)
         exchange.answers += answers
         self._waiting -= len(answers)
-        self._heard = self._loop.time()
-        self._looked_twice = False
         if len(exchange.answers) == exchange.expected:
             self._finish(number)
             if not exchange.future.done():
@@ -267,30 +268,32 @@ class RulesLink(asyncio.Protocol):
     # Life and death
 
     def _listen(self) -> None:
-        """The alarm: look whether the process was silent too long while matches are waited for."""
+        """The alarm: look whether the process was silent for too long."""
         self._alarm = None
-        if not self._exchanges:
+        if not self._exchanges and not self._suspect:
             return
-        left = self._heard + self._answer_limit_s - self._loop.time()
+        limit = self._limits.kill_s if self._suspect else self._limits.answer_s
+        left = self._heard + limit - self._loop.time()
         if left <= 0 and not self._looked_twice:
             # Perhaps it was this loop that was late, and the answer lies in the socket: read that first.
             self._looked_twice = True
             left = _SECOND_LOOK_S
-        if left > 0:
+        if left <= 0:
+            left = self._on_silence()
+        if not self.lost.is_set():
             self._alarm = self._loop.call_later(left, self._listen)
-            return
-        self._on_silence()
 
-    def _on_silence(self) -> None:
+    def _on_silence(self) -> float:
+        """Do what is to be done at a limit and return the time until the next."""
         self._looked_twice = False
-        self._counters.timeouts += 1
-        text = f"the rules process was silent for {1000 * self._answer_limit_s:g} ms"
-        if self._parts:
-            # Compiling a block may take longer, and has a limit of its own: do without it, but let it live.
-            self._fail_exchanges(text)
-            return
-        log.error("%s and is killed", text)
-        self.kill(text)
+        if not self._suspect:
+            self._suspect = True
+            self._counters.timeouts += 1
+            self._fail_exchanges(f"the rules process was silent for {1000 * self._limits.answer_s:g} ms")
+        elif not self._parts:  # compiling a block may take longer, and has a limit of its own
+            log.error("the rules process was silent for %g ms and is killed", 1000 * self._limits.kill_s)
+            self.kill()
+        return self._limits.kill_s - self._limits.answer_s
 
     def kill(self, why: str = "the rules process is gone") -> None:
         """End the process now."""
@@ -336,6 +339,8 @@ class RulesLink(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
+        self._looked_twice = self._suspect = False
         try:
             for kind, number, body in self._reader.feed(data):
                 self._handlers[kind](number, body)

@@ -24,7 +24,7 @@ from typing import Any
 from engine.errors import MatcherUnavailable
 from engine.flow.blocks import ConjunctionLike
 from engine.flow.rules_frames import Fingerprint, LoadEnd, LoadRequest
-from engine.flow.rules_link import Counters, InstalledVersion, RulesLink
+from engine.flow.rules_link import Counters, InstalledVersion, Limits, RulesLink
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,8 @@ class RulesProcessOptions:
 
     loader: str = "engine.flow.loading:load_version"  # package.module:function, run in a child for each load
     import_paths: tuple[Path, ...] = (ROOT,)  # put before the interpreter's own; the process sees no PYTHONPATH
-    answer_limit_s: float = 0.020  # silence after which the process counts as hung
+    answer_limit_s: float = 0.020  # silence after which the interpreter answers instead
+    kill_limit_s: float = 0.200  # silence after which the process counts as hung, not just as short of processor time
     load_limit_s: float = 60.0
     load_memory_bytes: int = 2 << 30
     start_limit_s: float = 10.0  # until it is ready, with every version installed
@@ -226,7 +227,8 @@ class RulesProcess:
             except BaseException:
                 ours.close()
                 raise
-        link = RulesLink(process, self.counters, options.answer_limit_s, options.start_limit_s, self._forget_link)
+        limits = Limits(options.answer_limit_s, options.kill_limit_s, options.start_limit_s)
+        link = RulesLink(process, self.counters, limits, self._forget_link)
         try:
             await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
             async with asyncio.timeout(options.start_limit_s):

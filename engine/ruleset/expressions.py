@@ -21,7 +21,7 @@ from engine.ruleset.patterns import searcher
 from engine.ruleset.source import Span
 from engine.ruleset.syntax import Call, Expr, Fact, Has, Literal, Type
 from engine.ruleset.tokens import BadLiteral, double_value, int_value, string_value
-from engine.ruleset.typing_rules import LISTS, Mismatch, arity, result_type
+from engine.ruleset.typing_rules import LISTS, Mismatch, arity, named, result_type
 
 Where = Callable[[int, int], Span]
 """Turns offsets `[start, end)` of the condition into a place in its file."""
@@ -99,7 +99,7 @@ def _check_whole(expr: Expr, where: Where, names: Names, issues: Issues) -> None
     place = where(expr.start, expr.end)
     if expr.type is not Type.BOOL:
         hint = "compare it with something"
-        issues.error("wrong-type", place, f"a condition is true or false, and this is a {expr.type.value}", hint)
+        issues.error("wrong-type", place, f"a condition is true or false, and this is {named(expr.type)}", hint)
     if _depth(expr) > MAX_DEPTH:
         hint = "split the rule, or put brackets around halves of a long sum"
         issues.error("too-deep", place, f"the condition nests deeper than {MAX_DEPTH} levels", hint)
@@ -345,7 +345,7 @@ class _Builder:
                 return self._refuse(item.start, item.end, "a list holds constant texts and numbers only", hint)
             kind = kind or item.type
             if item.type is not kind:
-                text = f"a list has items of one type; this is a {item.type.value} among {kind.value}s"
+                text = f"a list has items of one type; this is {named(item.type)} among {kind.value}s"
                 return self._refuse(item.start, item.end, text, "write 1.0 for a double", "wrong-type")
         literals = [item for item in items if isinstance(item, Literal)]
         self.item_places[start, end] = [(item.start, item.end) for item in literals]
@@ -397,12 +397,10 @@ class _Builder:
             return self._refuse(
                 start, end, "has() takes the path of one fact", "has(message.campaign)", "wrong-arguments"
             )
-        named = self._named(args[0])
-        if named is None:
-            return None
-        if not isinstance(named, Fact):
+        asked = self._named(args[0])
+        if asked is not None and not isinstance(asked, Fact):
             return self._refuse(start, end, "a constant is always there", "has() takes the path of one fact")
-        return Has(named, Type.BOOL, start, end)
+        return None if asked is None else Has(asked, Type.BOOL, start, end)
 
 
 _FOLDS: Final[dict[str, Callable[[_Builder, list[_Part], int, int], _Part]]] = {

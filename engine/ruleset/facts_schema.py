@@ -33,9 +33,6 @@ __all__ = [
     "ABSENT", "UNREACHABLE", "Budget", "Channel", "FactType", "FactsSchema", "Scope", "coerce", "read_definitions",
 ]  # fmt: skip
 
-_ALWAYS_THERE = ("message.params", "message.wishes", "user.attributes", "content.hits", "channels", "budget")
-"""Objects that are there even when they hold nothing."""
-
 Facts = Sequence[Any]
 """One of the two flat lists; the type of each slot's value is told by its FactType."""
 
@@ -123,13 +120,16 @@ class FactsSchema:
     def nested(self, f: Facts, c: Facts, scope: Scope) -> dict[str, Any]:
         """The facts as nested dicts, absent ones left out, times as datetime and timedelta: what CEL sees."""
         made: dict[str, Any] = {}
-        if scope in (Scope.MESSAGE, Scope.CHANNEL):
-            for path in _ALWAYS_THERE:
-                _put(made, path, {})
         for fact in self._scoped(scope).values():
             value = (c if fact.subject else f)[fact.slot]
-            if value is not ABSENT and value is not UNREACHABLE:
-                _put(made, fact.path, _readable(fact.type, value))
+            if value is UNREACHABLE:
+                continue
+            *holders, last = fact.path.split(".")
+            holder = made
+            for word in holders:  # what holds a reachable fact is there, even with nothing in it
+                holder = holder.setdefault(word, {})
+            if value is not ABSENT:
+                holder[last] = _readable(fact.type, value)
         return made
 
 
@@ -141,13 +141,6 @@ def _readable(kind: Type, value: Any) -> Any:
     if kind is Type.OBJECT:
         return {}
     return list(value) if isinstance(value, tuple) else value
-
-
-def _put(made: dict[str, Any], path: str, value: Any) -> None:
-    *parents, last = path.split(".")
-    for word in parents:
-        made = made.setdefault(word, {})
-    made[last] = value
 
 
 def _slotted(facts: Iterable[FactType], subject: bool = False) -> Iterable[FactType]:

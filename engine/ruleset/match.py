@@ -43,6 +43,8 @@ class Matched:
     states: tuple[Rule, ...]
     blueprints: dict[Any, Any] = field(default_factory=dict)
     """What `propose` has derived from this answer, by the answers for its candidates."""
+    refused: dict[Any, Any] = field(default_factory=dict)
+    """The decisions that hold or drop a message as a whole under this answer, by why and until when."""
 
 
 def sort_out(rules: Sequence[Rule], matched: tuple[int, ...], erred: tuple[int, ...]) -> Matched:

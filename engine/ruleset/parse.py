@@ -130,7 +130,8 @@ def _least(file: str) -> str:
     """Say what a file holds at least, for one that holds nothing."""
     if file == FACTS:
         return "every version has it: it declares the channels, and the facts that rules may read"
-    return f"every version has it: write family: {file.removesuffix('.yaml')} and rules: [] if there are none"
+    rules = "at least one rule" if file == "routing.yaml" else "rules: [] if there are none"
+    return f"every version has it: write family: {file.removesuffix('.yaml')} and {rules}"
 
 
 def _read_facts(version: _Version) -> None:

@@ -24,6 +24,11 @@ class Mismatch(Exception):
         self.message, self.hint = message, hint
 
 
+def named(kind: Type) -> str:
+    """A type with its article: `an int`, `a string`."""
+    return f"{'an' if kind in (Type.INT, Type.OBJECT) else 'a'} {kind.value}"
+
+
 def result_type(op: str, types: Sequence[Type]) -> Type:
     """The type of an operator's or a function's result. Raises Mismatch."""
     if Type.OBJECT in types:
@@ -44,14 +49,14 @@ def result_type(op: str, types: Sequence[Type]) -> Type:
 def _logic(op: str, types: Sequence[Type]) -> Type:
     wrong = next((kind for kind in types if kind is not Type.BOOL), None)
     if wrong is not None:
-        raise Mismatch(f"{op} wants true or false on every side, not a {wrong.value}", "compare it with something")
+        raise Mismatch(f"{op} wants true or false on every side, not {named(wrong)}", "compare it with something")
     return Type.BOOL
 
 
 def _choice(types: Sequence[Type]) -> Type:
     condition, then, otherwise = types
     if condition is not Type.BOOL:
-        raise Mismatch(f"what stands before ? is true or false, not a {condition.value}")
+        raise Mismatch(f"what stands before ? is true or false, not {named(condition)}")
     if then is not otherwise:
         hint = "write 1.0 for a double" if {then, otherwise} == NUMBERS else ""
         raise Mismatch(f"both arms of a choice have one type, not {then.value} and {otherwise.value}", hint)
@@ -61,9 +66,9 @@ def _choice(types: Sequence[Type]) -> Type:
 def _comparison(op: str, left: Type, right: Type) -> Type:
     if left is not right and not {left, right} <= NUMBERS:
         hint = _quote_hint(left, right)
-        raise Mismatch(f"a {left.value} and a {right.value} cannot be compared", hint)
+        raise Mismatch(f"{named(left)} and {named(right)} cannot be compared", hint)
     if op not in ("==", "!=") and left not in _ORDERED:
-        raise Mismatch(f"a {left.value} has no order, so {op} says nothing", "compare with == or !=")
+        raise Mismatch(f"{named(left)} has no order, so {op} says nothing", "compare with == or !=")
     return Type.BOOL
 
 
@@ -84,9 +89,9 @@ def _membership(element: Type, container: Type) -> Type:
     inner = ELEMENTS.get(container)
     if inner is None:
         hint = "whether a text holds another is asked with contains()" if container is Type.STRING else ""
-        raise Mismatch(f"what stands after in is a list, not a {container.value}", hint)
+        raise Mismatch(f"what stands after in is a list, not {named(container)}", hint)
     if element is not inner and not {element, inner} <= NUMBERS:
-        raise Mismatch(f"a {container.value} never holds a {element.value}")
+        raise Mismatch(f"{named(container)} never holds {named(element)}")
     return Type.BOOL
 
 
@@ -113,7 +118,7 @@ def _function(op: str, types: Sequence[Type]) -> Type:
         if kind not in allowed:
             hint = 'whether a list holds a value is asked with in: "high" in user.tags' if kind in ELEMENTS else ""
             names = " or a list" if len(allowed) > 1 else ""
-            raise Mismatch(f"{op}() wants a string{names}, not a {kind.value}", hint)
+            raise Mismatch(f"{op}() wants a string{names}, not {named(kind)}", hint)
     return result
 
 
@@ -126,5 +131,4 @@ def _arithmetic(op: str, types: Sequence[Type]) -> Type:
         raise Mismatch(f"{sign} wants numbers of one type, not an int and a double", "write 1.0 for a double")
     if op == "%" and Type.DOUBLE in types:
         raise Mismatch("% wants whole numbers")
-    named = " and ".join(f"a {kind.value}" for kind in types)
-    raise Mismatch(f"{sign} does not work on {named}")
+    raise Mismatch(f"{sign} does not work on {' and '.join(map(named, types))}")

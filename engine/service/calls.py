@@ -23,6 +23,8 @@ from engine.service.status import abort, code_name
 from engine.service.telemetry import Context, EndSpan
 
 SWEEP_EVERY_S = 1.0
+QUIET_S = 0.05
+QUIET_TRIES = 10
 
 BeginSpan = Callable[[str, Context], EndSpan | None]
 Task = asyncio.Task[Any]
@@ -42,7 +44,7 @@ class Calls:
         self._waiting: set[Task] = set()
         self._ended: dict[Task, SignalboxError] = {}
         self._stopping = False
-        self._none_left = asyncio.Event()
+        self._refused = 0
 
     def handlers(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler[Any, Any]:
         """The methods of one servicer, wrapped, as `grpc.aio.Server.add_generic_rpc_handlers` takes them."""
@@ -65,13 +67,21 @@ class Calls:
             if began_ns < since_ns and context.time_remaining() is None:
                 self._end(task, CallOverdue(f"not finished within the server's default of {self._deadline_s:g} s"))
 
-    async def drain(self) -> None:
-        """Take no further work and return when nothing is under way; streams that wait for their caller end at once."""
+    async def refuse_further(self) -> None:
+        """From now on answer every further call with UNAVAILABLE; return when none was left in grpc's own queue.
+
+        That queue must be empty before the server is stopped: grpc answers what is left in it with CANCELLED, which
+        tells a caller nothing, and clients do not repeat. Streams that wait for their caller end at once, the others
+        when their request is answered. Calls under way go on.
+        """
         self._stopping = True
         for task in list(self._waiting):
             self._end(task, _stopping())
-        if self._under_way:
-            await self._none_left.wait()
+        for _ in range(QUIET_TRIES):
+            before = self._refused
+            await asyncio.sleep(QUIET_S)
+            if self._refused == before:
+                break
 
     def _handler(self, method: MethodDescriptor, handle: Callable[..., Any]) -> grpc.RpcMethodHandler[Any, Any]:
         read = _parser(GetMessageClass(method.input_type))
@@ -95,6 +105,9 @@ class Calls:
             end_span = begin_span(name, context) if begin_span is not None else None
             code = "CANCELLED"
             try:
+                if self._stopping:
+                    self._refused += 1
+                    raise _stopping()
                 if request is _MALFORMED:
                     raise _malformed(method)
                 response = await handle(request, context)
@@ -178,8 +191,6 @@ class Calls:
         self._counts.call(name, code, perf_counter_ns() - began_ns)
         if end_span is not None:
             end_span(code)
-        if self._stopping and not self._under_way:
-            self._none_left.set()
 
 
 def _this_task() -> Task:

@@ -17,10 +17,6 @@ from engine.errors import ConfigurationError
 from engine.service.calls import Calls
 from engine.service.health import Health
 
-FLUSH_S = 0.2
-"""After the last call is answered: how long its bytes may take to leave. Only health watchers, whose calls have no end
-of their own, make a stopping server wait that long."""
-
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -48,15 +44,14 @@ async def listening(
         server.add_generic_rpc_handlers((calls.handlers(descriptor, servicer),))
         names.append(descriptor.full_name)
     reflection.enable_server_reflection(names, server)
-    await health.register(server)
+    health.register(server)
     address = _listen(server, bounds)
     await server.start()
     sweeping = asyncio.create_task(calls.sweep_forever(), name="calls-sweep")
     try:
         yield address
     finally:
-        await health.stopping()
-        await _stop(server, calls, bounds.stop_grace_s)
+        await _stop(server, calls, health, bounds.stop_grace_s)
         sweeping.cancel()
 
 
@@ -82,11 +77,9 @@ def _listen(server: grpc.aio.Server, bounds: Bounds) -> str:
     return f"{host}:{port}"
 
 
-async def _stop(server: grpc.aio.Server, calls: Calls, grace_s: float) -> None:
-    """Stop as soon as the calls under way are answered, at the latest after the grace period."""
-    stopping = asyncio.create_task(server.stop(grace_s))
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(grace_s):
-            await calls.drain()
-    await server.stop(min(grace_s, FLUSH_S))
-    await stopping
+async def _stop(server: grpc.aio.Server, calls: Calls, health: Health, grace_s: float) -> None:
+    """Take no new call, and return when those under way are answered, at the latest after the grace period."""
+    # Streams have no end of their own, so each is given one; otherwise every stop would take the whole grace period.
+    health.stop()
+    await calls.refuse_further()
+    await server.stop(grace_s)

@@ -135,14 +135,10 @@ def _read_breakers(wire: state_pb2.Breakers, bad: Violations) -> Breakers:
 
 def write_changes(ledger: LedgerModel, wire: state_pb2.State) -> None:
     """Write the entries that admissions changed since the last time, and forget that they did."""
-    by_user: dict[UserKey, state_pb2.UserLedger] = {}
-    for (user, (limit, key)), use in ledger.changed_uses.items():
-        entry = by_user.get(user)
-        if entry is None:
-            entry = by_user[user] = wire.ledger.users.add(tenant=user[0], user_id=user[1])
-        entry.uses.add(
-            limit=limit, key=key, start_ms=use.start_ms, end_ms=use.end_ms, count=use.count, last_ms=use.last_ms
-        )
+    for (tenant, user_id), uses in ledger.changed_uses.items():
+        add = wire.ledger.users.add(tenant=tenant, user_id=user_id).uses.add
+        for (limit, key), use in uses.items():
+            add(limit=limit, key=key, start_ms=use.start_ms, end_ms=use.end_ms, count=use.count, last_ms=use.last_ms)
     for (tenant, name), balance in ledger.changed_accounts.items():
         wire.accounts.accounts.add(tenant=tenant, name=name, unit=balance.unit, left_micros=balance.left_micros)
     ledger.changed_uses.clear()

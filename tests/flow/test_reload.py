@@ -73,7 +73,11 @@ class Site:
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     """A site whose version `1` has three rules and is named."""
     options = RulesProcessOptions(
-        loader="tests.flow.stand_in:load_version", answer_limit_s=2.0, load_limit_s=1.0, first_pause_s=0.01
+        loader="tests.flow.stand_in:load_version",
+        answer_limit_s=2.0,
+        kill_limit_s=4.0,
+        load_limit_s=1.0,
+        first_pause_s=0.01,
     )
     rules = RulesProcess(options)
     await rules.start()

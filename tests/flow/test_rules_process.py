@@ -20,7 +20,9 @@ from engine.flow.rules_process import ROOT, RulesProcess, RulesProcessOptions
 from tests.flow.stand_in import Conjunction, one_each
 
 FAKES = Path(__file__).parent / "fakes"
-PATIENT = RulesProcessOptions(loader="tests.flow.stand_in:work", answer_limit_s=2.0, first_pause_s=0.01)
+PATIENT = RulesProcessOptions(
+    loader="tests.flow.stand_in:work", answer_limit_s=2.0, kill_limit_s=4.0, first_pause_s=0.01
+)
 """Limits that a busy machine keeps too; a test that is about a limit sets its own."""
 
 
@@ -124,25 +126,41 @@ async def test_a_killed_process_is_replaced() -> None:
 
 
 async def test_a_stopped_process_is_killed_and_replaced() -> None:
-    """SIGSTOP: the silence ends the wait within the limit, and the process too."""
-    async with running(replace(PATIENT, answer_limit_s=0.1)) as rules:
+    """SIGSTOP: the silence ends the wait within the first limit, and at the second one the process."""
+    async with running(replace(PATIENT, answer_limit_s=0.1, kill_limit_s=0.3)) as rules:
         old = rules.pid
         os.kill(old, signal.SIGSTOP)
         begun = time.monotonic()
         answers = await asyncio.gather(*(rules.match("v", 0, [(1,)]) for _ in range(3)), return_exceptions=True)
         waited = time.monotonic() - begun
-        await rules.wait_ready()
+        with pytest.raises(MatcherUnavailable):
+            await rules.match("v", 0, [(1,)])
+        await until(lambda: rules.pid not in (None, old))
 
         assert all(isinstance(answer, MatcherUnavailable) for answer in answers)
         assert waited < 2
         assert await rules.match("v", 0, [(1,)]) == [(1,)]
-        assert (rules.counters.timeouts, rules.counters.restarts) == (1, 1)
+        assert (rules.counters.timeouts, rules.counters.refused, rules.counters.restarts) == (1, 1, 1)
         assert not alive(old)
+
+
+async def test_a_process_that_was_only_held_up_is_asked_again() -> None:
+    """One that speaks again before the second limit keeps its life and its work."""
+    async with running(replace(PATIENT, answer_limit_s=0.1, kill_limit_s=30)) as rules:
+        old = rules.pid
+        os.kill(old, signal.SIGSTOP)
+        with pytest.raises(MatcherUnavailable):
+            await rules.match("v", 0, [(1,)])
+        os.kill(old, signal.SIGCONT)
+        await rules.install("w", [one_each(1)])
+
+        assert await rules.match("v", 0, [(1,)]) == [(1,)]
+        assert (rules.pid, rules.counters.restarts) == (old, 0)
 
 
 async def test_a_late_loop_is_not_taken_for_a_silent_process() -> None:
     """When this side was busy past the limit, the answer that lies in the socket counts."""
-    async with running(replace(PATIENT, answer_limit_s=0.02)) as rules:
+    async with running(replace(PATIENT, answer_limit_s=0.1)) as rules:
         asked = asyncio.create_task(rules.match("v", 0, [(1,)]))
         await asyncio.sleep(0)
         busy_until = time.monotonic() + 0.2
@@ -164,9 +182,10 @@ async def test_an_error_code_is_unavailable_and_replaces_the_process() -> None:
         assert (rules.counters.errors, rules.counters.restarts) == (1, 1)
 
 
-async def test_a_process_that_cannot_start_is_unavailable() -> None:
+async def test_a_process_that_cannot_start_is_unavailable(tmp_path: Path) -> None:
     """Where the process never gets ready, `start` says so and leaves nothing behind."""
-    rules = RulesProcess(replace(PATIENT, import_paths=(FAKES,), start_limit_s=0.5))
+    (tmp_path / "engine.py").write_text("raise SystemExit(1)", encoding="utf-8")
+    rules = RulesProcess(replace(PATIENT, import_paths=(tmp_path,), start_limit_s=0.5))
 
     with pytest.raises(MatcherUnavailable):
         await rules.start()

@@ -179,6 +179,8 @@ async def test_a_call_without_a_deadline_is_bounded() -> None:
         calls.sweep(perf_counter_ns() + 31_000_000_000)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call
+        while not counts.called:
+            await asyncio.sleep(0)
 
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert "the server's default of 30 s" in str(caught.value.details())
@@ -227,7 +229,7 @@ async def test_a_caller_who_leaves_ends_the_call() -> None:
         assert counted(counts) == {(EVALUATE, "CANCELLED"): 1}
 
 
-async def test_draining_finishes_what_is_under_way_and_ends_waiting_streams() -> None:
+async def test_before_it_stops_it_answers_what_is_being_judged() -> None:
     """A message being judged is answered; a stream that only waits is told to call again."""
     begun, go = asyncio.Event(), asyncio.Event()
 
@@ -241,16 +243,19 @@ async def test_draining_finishes_what_is_under_way_and_ends_waiting_streams() ->
         await begun.wait()
         idle = stub(channel).EvaluateStream()
         await idle.wait_for_connection()
-        while len(calls._waiting) < 1:
+        while not calls._waiting:
             await asyncio.sleep(0)
-        draining = asyncio.ensure_future(calls.drain())
+        refusing = asyncio.ensure_future(calls.refuse_further())
         assert await idle.code() is grpc.StatusCode.UNAVAILABLE
-        assert not draining.done()
+        assert not stream.done()
         go.set()
 
         assert await stream.read() == wire.EvaluateStreamResponse()
         assert await stream.code() is grpc.StatusCode.UNAVAILABLE
-        await draining
+        await refusing
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub(channel).Evaluate(wire.EvaluateRequest())
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_a_stream_renews_its_time_with_every_request() -> None:

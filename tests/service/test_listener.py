@@ -100,7 +100,7 @@ async def test_health_follows_the_rules() -> None:
     health = Health(SERVICE.full_name, ALWAYS)
     async with gated(Gate(), health) as address, grpc.aio.insecure_channel(address) as channel:
         before = [await health_of(channel, name) for name in ("", SERVICE.full_name, ALWAYS)]
-        await health.ready()
+        health.ready()
         after = [await health_of(channel, name) for name in ("", SERVICE.full_name, ALWAYS)]
 
     assert before == ["NOT_SERVING", "NOT_SERVING", "SERVING"]
