@@ -21,10 +21,9 @@ from engine.ruleset.compile import RuleSet
 from engine.ruleset.fact_types import BREAKER_SCOPES, STATES, Scope
 from engine.ruleset.issues import Issue, Issues
 from engine.ruleset.match import Matched
-from engine.ruleset.scalars import duration_ms
+from engine.ruleset.temporal import parse_duration
 
 _MICROS = 1_000_000
-_LONGEST_MS = 366 * 86_400_000
 _WINDOW_EXPECTS: Final = ("state", "speed", "back", "decided_by", "matched")
 
 
@@ -268,7 +267,7 @@ def _compare_charges(expected: Mapping[str, Any], decision: Decision) -> Iterato
 
 def _compare_waits(expected: Mapping[str, Any], decision: Decision) -> Iterator[str]:
     found = {step.channel: step.wait_ms for step in _steps(decision) if step.wait_ms}
-    wanted = {channel: duration_ms(text, 1, _LONGEST_MS, "a duration") for channel, text in expected.items()}
+    wanted = {channel: parse_duration(str(text)) // 1000 for channel, text in expected.items()}
     if found != wanted:
         yield _differs("waits", expected, {channel: f"{wait_ms / 1000:g}s" for channel, wait_ms in found.items()})
 

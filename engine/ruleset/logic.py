@@ -28,8 +28,11 @@ _Unfold = Callable[[], Cases]
 _Judge = Callable[[Expr], Cases]
 
 ALWAYS: Final[Cases] = [{}]
-MAX_CASES: Final = 256
-"""The most conjuncts an unfolding may pass through."""
+MAX_CASES: Final = 128
+"""The most conjuncts an unfolding may have at any step."""
+
+MAX_STEPS: Final = 20_000
+"""The most pairs of conjuncts that one condition's unfolding may look at: about 0.1 s."""
 
 
 class Unfolding:
@@ -39,8 +42,27 @@ class Unfolding:
     as analyses need it; without, by the term's own class 0, as a matcher sees it.
     """
 
-    def __init__(self, table: TermTable, precise: bool, bound: int = MAX_CASES) -> None:
-        self.table, self.precise, self.bound = table, precise, bound
+    def __init__(self, table: TermTable, precise: bool) -> None:
+        self.table, self.precise, self.steps = table, precise, 0
+        self.possible = [term.possible for term in table.terms]
+        self.links = {number: pairs for number in range(len(table.terms)) if (pairs := self._holders(number))}
+
+    def _holders(self, number: int) -> list[tuple[int, int]]:
+        """The pairs (nested fact, object that holds it) from a term upwards, as far as they are terms."""
+        pairs: list[tuple[int, int]] = []
+        fact = self.table.terms[number].fact
+        while fact is not None and (holder := self.table.parent(fact)) is not None:
+            parent = self.table.known(holder)
+            if parent is None:
+                break
+            pairs.append((number, parent))
+            number, fact = parent, holder
+        return pairs
+
+    def _spend(self, steps: int) -> None:
+        self.steps += steps
+        if self.steps > MAX_STEPS:
+            raise TooComplex
 
     def true(self, expr: Expr) -> Cases:
         """Where the condition is definitely true."""
@@ -149,25 +171,26 @@ class Unfolding:
 
     def both(self, left: Cases, right: Cases) -> Cases:
         """Where both hold. Raises TooComplex past the bound."""
-        if len(left) * len(right) > 4 * self.bound:
-            raise TooComplex
+        if left is ALWAYS or right is ALWAYS:
+            return right if left is ALWAYS else left
+        self._spend(len(left) * len(right))
         crossed = (self._crossed(a, b) for a in left for b in right)
         return self._reduced([made for made in crossed if made is not None])
 
     def _crossed(self, a: Conjunct, b: Conjunct) -> Conjunct | None:
-        if not a or not b:
-            return a or b
         made = dict(a)
         for term, classes in b.items():
-            made[term] = made.get(term, -1) & classes
-        return self._kept(made)
+            both = made.get(term, -1) & classes
+            if not both:
+                return None
+            made[term] = both
+        return made if self._objects_agree(made) else None
 
     def _kept(self, conjunct: Conjunct) -> Conjunct | None:
         """The conjunct within what its terms can be, or None when it cannot hold."""
         made: Conjunct = {}
-        terms = self.table.terms
         for term, classes in conjunct.items():
-            possible = terms[term].possible
+            possible = self.possible[term]
             if not classes & possible:
                 return None
             if possible & ~classes:
@@ -179,23 +202,17 @@ class Unfolding:
 
         Each object and what it holds form a tree, so making neighbours consistent until nothing changes is exact.
         """
-        terms, known = self.table.terms, dict(conjunct)
-        nested = [(number, fact) for number in conjunct if (fact := terms[number].fact) and fact.parent is not None]
-        pairs: list[tuple[int, int]] = []
-        for number, fact in nested:
-            child, holder = number, self.table.parent(fact)
-            while holder is not None:
-                parent = self.table.known(holder)
-                if parent is None:
-                    break
-                pairs.append((child, parent))
-                child, holder = parent, self.table.parent(holder)
-        for _ in range(len(pairs) + 1):
+        linked = self.links.keys() & conjunct.keys()
+        if not linked:
+            return True
+        pairs = [pair for number in linked for pair in self.links[number]]
+        known = {number: conjunct.get(number, self.possible[number]) for pair in pairs for number in pair}
+        for _ in pairs:
             for child, parent in pairs:
-                below, above = known.get(child, terms[child].possible), known.get(parent, terms[parent].possible)
+                below, above = known[child], known[parent]
                 known[parent] = above & (-1 if below & 2 else ~MISSING) & (-1 if below & ~2 else MISSING)
                 known[child] = below & (-1 if above & MISSING else ~2) & (-1 if above & ~MISSING else 2)
-        return all(known[number] for pair in pairs for number in pair)
+        return all(known.values())
 
     def _reduced(self, cases: Cases) -> Cases:
         """The same cases, fewer: alike but for one term become one, and what another covers goes."""
@@ -204,36 +221,29 @@ class Unfolding:
             if len(merged) == len(cases):
                 break
             cases = merged
-        if any(not case for case in cases):
+        if not all(cases):
             return ALWAYS
-        if len(cases) > self.bound:
+        if len(cases) > MAX_CASES:
             raise TooComplex
         return _uncovered(cases) if 1 < len(cases) <= 64 else cases
 
     def _merged(self, cases: Cases) -> Cases:
         unique = {frozenset(case.items()): case for case in cases}
-        if len(unique) < 2:
-            return list(unique.values())
-        for term in dict.fromkeys(term for case in unique.values() for term in case):
+        for term in dict.fromkeys(term for case in unique.values() for term in case) if len(unique) > 1 else ():
             groups: dict[frozenset[tuple[int, int]], Conjunct] = {}
             for key, case in unique.items():
-                if term not in case:
-                    groups[key] = case
-                    continue
-                rest = key - {(term, case[term])}
+                rest = key - {(term, case[term])} if term in case else key
                 first = groups.get(rest)
-                if first is None:
-                    groups[rest] = case
-                elif term in first:
-                    groups[rest] = {**case, term: case[term] | first[term]}
-            unique = {frozenset(case.items()): case for case in self._simplified(groups.values())}
+                groups[rest] = case if first is None else self._union(term, first, case)
+            unique = {frozenset(case.items()): case for case in groups.values()}
         return list(unique.values())
 
-    def _simplified(self, cases: Iterable[Conjunct]) -> Iterator[Conjunct]:
-        for case in cases:
-            made = self._kept(case)
-            if made is not None:
-                yield made
+    def _union(self, term: int, a: Conjunct, b: Conjunct) -> Conjunct:
+        """One conjunct for two that differ in one term at most; without the term when it may be anything."""
+        classes = a.get(term, -1) | b.get(term, -1)
+        if self.possible[term] & ~classes:
+            return {**a, term: classes}
+        return {number: bits for number, bits in a.items() if number != term}
 
 
 def _uncovered(cases: Cases) -> Cases:
