@@ -65,13 +65,16 @@ async def serve(config: Config, ready: Callable[[str], None]) -> None:
 
 
 async def start(config: Config, parts: AsyncExitStack) -> str:
-    """Start every part and push its end onto `parts`, which ends them in reverse. Returns the gRPC address."""
+    """Start every part and push its end onto `parts`, which ends them in reverse. Returns the gRPC address.
+
+    An end is pushed before its start is awaited, since a start can be broken off half-way.
+    """
     clock, counts = SystemClock(), Counts()
     data = parts.enter_context(DataDirectory(config.data.dir.absolute()))
 
     process = RulesProcess(RulesProcessOptions(answer_limit_s=config.rules.match_timeout_ms / 1000))
-    await process.start()
     parts.push_async_callback(process.stop)
+    await process.start()
 
     evaluator = Evaluator(process, config.time.default_zone)
     reloader = Reloader(reload_options(config, data), process, clock, on_swap=evaluator.use)
@@ -89,8 +92,8 @@ async def start(config: Config, parts: AsyncExitStack) -> str:
     }
     address = await parts.enter_async_context(listening(bounds(config), calls, health, services))
 
-    await reloader.start()
     parts.push_async_callback(reloader.stop)
+    await reloader.start()
     health.ready()
     return address
 

@@ -50,9 +50,7 @@ def compiled() -> RuleSet:
 def conjunctions(ruleset: RuleSet) -> list[Conjunction]:
     """All rules, in the order of their indexes."""
     assert all(rule.scope is Scope.MESSAGE for rule in ruleset.rules)
-    return [
-        Conjunction(rule.index, tuple(_terms(rule.when))) for rule in ruleset.rules if rule.when is not None
-    ]
+    return [Conjunction(rule.index, tuple(_terms(rule.when))) for rule in ruleset.rules if rule.when is not None]
 
 
 def _terms(expr: Expr) -> Iterator[Term]:

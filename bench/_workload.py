@@ -82,7 +82,9 @@ class Bank:
     def _person(self, number: int) -> Person:
         chance = self._chance
         user = state_pb2.User(tenant=TENANT, user_id=f"u{number:07d}", zone=chance.choice(ZONES), language="zh-CN")
-        user.tags.extend(tag for tag, share in (("high", 0.08), ("app", 0.6), ("salary", 0.45)) if chance.random() < share)
+        user.tags.extend(
+            tag for tag, share in (("high", 0.08), ("app", 0.6), ("salary", 0.45)) if chance.random() < share
+        )
         for channel, share in ADDRESSES.items():
             if chance.random() < share:
                 user.bindings.add(channel=channel, value=f"{channel}-{chance.randrange(10**10):010d}")
@@ -121,9 +123,7 @@ class Bank:
             self._uses(state.ledger.users.add(), person, lines[person.user.user_id], now_ms)
         for line in sorted(set(lines.values())):
             for name, unit in (("sms/cash", "CNY"), ("wechat/count", "COUNT"), ("push/count", "COUNT")):
-                state.accounts.accounts.add(
-                    tenant=TENANT, name=f"{line}/{name}", unit=unit, left_micros=10**12
-                )
+                state.accounts.accounts.add(tenant=TENANT, name=f"{line}/{name}", unit=unit, left_micros=10**12)
         state.breakers.platform = state_pb2.BREAKER_STATE_NORMAL
 
     def _uses(self, ledger: state_pb2.UserLedger, person: Person, line: str, now_ms: int) -> None:
@@ -132,9 +132,7 @@ class Bank:
         touched = max(day_ms, now_ms - self._chance.randrange(6 * 3_600_000))
         count = 4 if person.busy else 1
         for name, key in (("line-sms", line), ("all-sms", "")):
-            ledger.uses.add(
-                limit=name, key=key, start_ms=day_ms, end_ms=day_ms + DAY_MS, count=count, last_ms=touched
-            )
+            ledger.uses.add(limit=name, key=key, start_ms=day_ms, end_ms=day_ms + DAY_MS, count=count, last_ms=touched)
         week_ms = now_ms - self._chance.randrange(WEEK_MS)
         ledger.uses.add(
             limit="marketing-line", key=line, start_ms=week_ms, end_ms=week_ms + WEEK_MS, count=1, last_ms=week_ms

@@ -188,7 +188,5 @@ def _cells(terms: Sequence[Term], names: Mapping[str, str]) -> dict[str, str]:
             cell.append(f"{term.op} {json.dumps(term.value)}")
     only_has = {names[_column(term)] for term in terms if term.op == "has"}
     return {
-        name: " and ".join(cell) if cell else "$ != null"
-        for name, cell in cells.items()
-        if cell or name in only_has
+        name: " and ".join(cell) if cell else "$ != null" for name, cell in cells.items() if cell or name in only_has
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from queue import Empty, Queue
 from typing import Any, Final
 
 import grpc
@@ -23,11 +24,15 @@ _OPTIONS: Final = (("grpc.max_receive_message_length", LARGEST_BYTES), ("grpc.ma
 def connected(address: str) -> Iterator[grpc.Channel]:
     """Give a channel to a server that answers. Raises CannotStart when none does."""
     with grpc.insecure_channel(address, options=_OPTIONS) as channel:
+        settled: Queue[bool] = Queue()
+        ends = {grpc.ChannelConnectivity.READY: True, grpc.ChannelConnectivity.TRANSIENT_FAILURE: False}
+        channel.subscribe(lambda state: settled.put(ends[state]) if state in ends else None, try_to_connect=True)
         try:
-            grpc.channel_ready_future(channel).result(timeout=CONNECT_SECONDS)
-        except grpc.FutureTimeoutError:
-            hint = "start one: signalbox serve --data-dir data"
-            raise CannotStart(f"no server answers at {address}", hint) from None
+            answers = settled.get(timeout=CONNECT_SECONDS)
+        except Empty:
+            answers = False
+        if not answers:
+            raise CannotStart(f"no server answers at {address}", "start one: signalbox serve --data-dir data")
         yield channel
 
 

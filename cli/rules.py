@@ -159,7 +159,7 @@ def _versions(folder: Path | None) -> tuple[list[Version], tuple[Issue, ...]]:
 def _version(folder: Path) -> Version:
     """Read and compile a version; where the folder itself has errors, what can be read is checked all the same."""
     found: Folder = read_folder(folder.resolve() if folder.name in ("", "..") else folder)
-    if not found.files:
+    if found.has_errors and not found.files:
         return Version(folder, None, found.issues)
     if found.has_errors:
         parsed = check_version(parse_version(found.name, found.files, found.unreadable))

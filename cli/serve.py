@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from cli.problems import CANNOT_START
 from engine.config import load_config, render_template
-from engine.errors import SignalboxError
+from engine.errors import RuleSetRefused, SignalboxError
 from engine.logs import start_logging
 
 FLAGS = {
@@ -49,16 +49,23 @@ def serve(config_file: Path | None, print_config: bool, **flags: Any) -> None:
         from server import run  # 0.2 s, which `--help` and a mistake in the settings need not wait for
 
         run(config, ready)
+    except RuleSetRefused as refusal:
+        place = config.rules.dir.absolute()
+        _cannot_start(f"{refusal} (rules folder: {place}; `signalbox rules check` tells more)")
     except (SignalboxError, OSError) as error:
-        for line in str(error).splitlines():
-            click.echo(f"signalbox: {line}", err=True)
-        sys.exit(CANNOT_START)
+        _cannot_start(str(error))
 
 
 def ready(grpc_address: str) -> None:
     """Tell whoever started the server that it decides, and where."""
     click.echo(f"ready grpc={grpc_address} http=-")
     sys.stdout.flush()
+
+
+def _cannot_start(why: str) -> NoReturn:
+    for line in why.splitlines():
+        click.echo(f"signalbox: {line}", err=True)
+    sys.exit(CANNOT_START)
 
 
 def _spelled(name: str) -> str:

@@ -333,6 +333,7 @@ def test_no_rules_at_all_are_refused(tmp_path: Path) -> None:
     complaint = refused(tmp_path, "--port", "0")
 
     assert "rollout.yaml" in complaint
+    assert complaint.endswith(f" (rules folder: {tmp_path}/rules; `signalbox rules check` tells more)\n")
     assert complaint.count("\n") == 1
 
 

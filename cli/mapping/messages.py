@@ -51,12 +51,12 @@ def survey(event_map: EventMap, path: Path) -> Survey:
     source, slot = event_map.source, event_map.clock.date_slot
     date = source.columns[slot].converter()
     rows, in_order, latest = 0, True, ""
-    for row in read_table(path, source.layout, [wanted(source)[slot]]):
+    for row in read_table(path, source.layout, wanted(source)):
         rows += 1
         if not isinstance(row, Row):
             continue
         try:
-            day = str(date(row.cells[0]) or "")
+            day = str(date(row.cells[slot]) or "")
         except ValueError:
             continue
         in_order = in_order and day >= latest

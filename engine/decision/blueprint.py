@@ -17,8 +17,8 @@ from engine.ruleset.effects import ChannelChoice, Exclude, Hold, Limit, Route
 from engine.ruleset.match import Matched
 from engine.ruleset.rules import Rule
 
-KEPT_DECISIONS = 4096
-"""Bound on the decisions kept per blueprint; at it they are forgotten and made anew."""
+KEPT = 4096
+"""Bound on the blueprints kept per answer, and on the decisions per blueprint; at it they are forgotten and made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,13 @@ class Blueprint:
     """The candidates of one routing rule under one answer of all rules.
 
     `uses` and `charges` make, for a message, the keys of all limits and all charges that some candidate asks for; the
-    candidates point at them, so that what several share is made once.
+    candidates point at them, so that what several share is made once. `answers` are what the rules answered for each
+    candidate.
     """
 
     route_rule: Rule
     route: Route
+    answers: tuple[Matched, ...]
     candidates: tuple[CandidateBlueprint, ...]
     uses: tuple[Callable[[Message], tuple[str, str]], ...]
     charges: tuple[Callable[[Message], Charge], ...]
@@ -78,14 +80,19 @@ class Blueprint:
     """The decisions `settle` has made of it, by what differed."""
 
 
-def blueprint(matched: Matched, candidates: tuple[Matched, ...]) -> Blueprint:
-    """Return what these answers ask: of the message, and of the candidates of its routing rule in order."""
-    kept: dict[tuple[Matched, ...], Blueprint] = matched.blueprints
-    found = kept.get(candidates)
+def blueprint(matched: Matched, candidates: tuple[Matched, ...], seen: object = None) -> Blueprint:
+    """Return what these answers ask: of the message, and of the candidates of its routing rule in order.
+
+    It is also kept under `seen`, facts that always lead to these answers, so that next time nobody need be asked.
+    """
+    kept = matched.blueprints
+    if len(kept) >= KEPT:
+        kept.clear()
+    found: Blueprint | None = kept.get(candidates)
     if found is None:
-        if len(kept) >= KEPT_DECISIONS:
-            kept.clear()
         found = kept[candidates] = _draw(matched, candidates)
+    if seen is not None:
+        kept[seen] = found
     return found
 
 
@@ -98,7 +105,7 @@ def _draw(matched: Matched, candidates: tuple[Matched, ...]) -> Blueprint:
         _candidate(choice, matched, own, uses, charges)
         for choice, own in zip(rule.effect.choices, candidates, strict=True)
     )
-    return Blueprint(rule, rule.effect, drawn, tuple(uses.made), tuple(charges.made))
+    return Blueprint(rule, rule.effect, candidates, drawn, tuple(uses.made), tuple(charges.made))
 
 
 Made = TypeVar("Made")
@@ -233,9 +240,12 @@ def _part(channel: str, name: str) -> Callable[[Message], str]:
 def account_name(template: str, channel: str) -> Callable[[Message], str]:
     """Return the function that fills the placeholders of an account's name in, such as "{line}/sms/cash"."""
     pieces = re.split(r"\{(\w+)\}", template)
-    parts = [
-        _part(channel, piece) if place % 2 else (lambda message, text=piece: text)  # type: ignore[misc]
-        for place, piece in enumerate(pieces)
-        if piece
-    ]
+    if len(pieces) == 3:
+        before, part, after = pieces[0], _part(channel, pieces[1]), pieces[2]
+        return lambda message: before + part(message) + after
+    parts = [_part(channel, piece) if place % 2 else _fixed(piece) for place, piece in enumerate(pieces) if piece]
     return lambda message: "".join([part(message) for part in parts])
+
+
+def _fixed(text: str) -> Callable[[Message], str]:
+    return lambda message: text

@@ -62,13 +62,13 @@ def read_now(given: Mapping[str, Any], zone: str) -> int:
 
 def read_items(given: Mapping[str, Any], user: User, ruleset: RuleSet) -> list[Item]:
     """Return the messages of a case: those before, then the one that is tested."""
-    items = []
+    items: list[Item] = []
     for place, written in enumerate(given.get("before") or ()):
         if "at" not in written:
             raise ValueError(f"before[{place}]: needs the time `at`")
         at_ms = _time(written["at"], user.zone, f"before[{place}].at")
-        items.append(Item(read_message(written, user.zone, ruleset), at_ms))
-    items.append(Item(read_message(given.get("message") or {}, user.zone, ruleset), read_now(given, user.zone)))
+        items.append((read_message(written, user.zone, ruleset), at_ms))
+    items.append((read_message(given.get("message") or {}, user.zone, ruleset), read_now(given, user.zone)))
     return items
 
 

@@ -93,11 +93,12 @@ class CaseRunner:
     def _run_message(self, case: Case) -> CaseResult:
         user = read_user(case.given, self._ruleset)
         *before, item = read_items(case.given, user, self._ruleset)
-        state = read_state(case.given, item.message, user, item.now_ms, self._ruleset)
+        message, now_ms = item
+        state = read_state(case.given, message, user, now_ms, self._ruleset)
         session = self._judge.session(state)
         for judged in judge_now(session, before, self._ask):
             _sure(judged)
-        uses = uses_before(state.ledger, item.message.tenant, item.message.user_id)
+        uses = uses_before(state.ledger, message.tenant, message.user_id)
         judgement = _sure(judge_now(session, [item], self._ask)[0])
         trace = explain(judgement, uses, self._ruleset)
         self.matched |= {one.rule.id for one in trace.rules if not one.erred}
@@ -153,10 +154,10 @@ class WindowReader:
         return f
 
 
-def _sure(judged: Judgement | InvalidInput) -> Judgement:
-    if isinstance(judged, InvalidInput):
-        raise judged
-    return judged
+def _sure(judgement: Judgement) -> Judgement:
+    if judgement.error is not None:
+        raise judgement.error
+    return judgement
 
 
 def _window_facts(given: Mapping[str, Any], subject: str, ruleset: RuleSet, scope: Scope) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 
 from engine.decision.model import Message
@@ -23,29 +23,32 @@ def segments(text: str) -> int:
     160 characters of the GSM 7-bit alphabet, or 153 each when there are several; with any other character in it 70
     UTF-16 units, or 67 each (3GPP TS 23.038 and 23.040).
     """
+    # Most texts are short: 35 characters are at most 70 UTF-16 units, 70 of ASCII at most 140 GSM units.
+    if len(text) <= 35 or (len(text) <= 70 and text.isascii()):
+        return 1
     if _GSM.fullmatch(text):
-        units = len(text) + (len(_GSM_ESCAPED.findall(text)) if not text.isalnum() else 0)
+        units = len(text) + len(_GSM_ESCAPED.findall(text))
         return 1 if units <= 160 else -(-units // 153)
     units = len(text) + sum(1 for character in text if character > "\uffff")
     return 1 if units <= 70 else -(-units // 67)
 
 
-def texts(message: Message) -> Iterator[str]:
-    """Give every text a person may be shown: the content with its overrides, else the template's string params."""
+def texts(message: Message) -> list[str]:
+    """Return every text a person may be shown: the content with its overrides, else the template's string params."""
     content = message.content
     if content is None:
-        yield from _strings(message.params)
-        return
-    yield from filter(None, content[:3])
+        return list(_strings(message.params))
+    every = [text for text in content[:3] if text]
     for override in content.overrides:
-        yield from filter(None, override[1:4])
+        every += filter(None, override[1:4])
+    return every
 
 
 def _strings(value: object) -> Iterator[str]:
     match value:
         case str():
             yield value
-        case dict():
+        case Mapping():
             for item in value.values():
                 yield from _strings(item)
         case list():

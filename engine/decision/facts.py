@@ -64,6 +64,9 @@ class FactsReader:
         self._keywords = ruleset.keywords
         self._hits = [slots[f"content.hits.{name}"] for name in self._keywords.names]
         self._reads_content = any(path.startswith("content.") for path in used)
+        self._reads_length = "content.length" in used
+        self._reads_segments = "content.segments" in used
+        self._reads_url = "content.has_url" in used
         self._reads_hits = any(path.startswith("content.hits.") for path in used)
         self._analysed: LRUCache[Content, tuple[Any, ...]] = LRUCache(maxsize=CONTENTS_KEPT)
         self._channels = [
@@ -160,30 +163,43 @@ class FactsReader:
             raise InvalidInput(violations)
 
     def _analyse(self, message: Message) -> tuple[Any, ...]:
-        """Return the length, the SMS parts, whether there is a link, and the hits of the keyword lists."""
+        """Return the length, the SMS parts, whether there is a link, and the hits of the keyword lists.
+
+        A campaign says the same to everybody, so its contents are kept; other contents hardly ever come twice.
+        """
         content = message.content
-        known: tuple[Any, ...] | None = self._analysed.get(content) if content is not None else None
+        if content is None or not message.campaign:
+            return self._read_content(message)
+        known: tuple[Any, ...] | None = self._analysed.get(content)
         if known is None:
-            every = list(texts(message))
-            length = max(map(len, every), default=0)
-            hits = self._keywords.hits(every) if self._reads_hits else ()
-            known = length, segments(wording(message, "sms")), _has_url(content, every), hits
-            if content is not None:
-                self._analysed[content] = known
+            known = self._analysed[content] = self._read_content(message)
         return known
+
+    def _read_content(self, message: Message) -> tuple[Any, ...]:
+        every = texts(message)
+        return (
+            max(map(len, every), default=0) if self._reads_length else 0,
+            segments(wording(message, "sms")) if self._reads_segments else 0,
+            self._reads_url and _has_url(message.content, every),
+            self._keywords.hits(every) if self._reads_hits else (),
+        )
 
 
 _UNREAD: Final = (0, 0, False, ())
 
 
-def channel_facts(channel: str, message: Message, user: User, breakers: Breakers) -> Values:
-    """Return the facts `channel.*` of one candidate channel by slot: name, state, has_address, opted_out."""
-    return [
+ChannelFacts = tuple[str, str, bool, bool]
+"""The facts `channel.*` by slot: name, state, has_address, opted_out."""
+
+
+def channel_facts(channel: str, message: Message, user: User, breakers: Breakers) -> ChannelFacts:
+    """Return the facts `channel.*` of one candidate channel."""
+    return (
         channel,
         breakers.channels.get(channel, "NORMAL"),
         channel in user.channels or has_own_address(message, channel),
         user.opted_out(channel, message.category),
-    ]
+    )
 
 
 def _is_narrowed(fact: FactType) -> bool:

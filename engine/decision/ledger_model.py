@@ -73,9 +73,9 @@ class LedgerModel:
         concurrent = plan.route.strategy == "CONCURRENT"
         taken: list[int] = []
         refusals: list[Refusal | None] = []
-        for index, (one, refusal) in enumerate(proposal.candidates):
-            if refusal is None and (not taken or concurrent):
-                first = not taken
+        for index, refusal in enumerate(proposal.refusals):
+            if refusal is None and (concurrent or not taken):
+                first, one = not taken, plan.candidates[index]
                 refusal = self._refuse(proposal, one, user, first)
                 if refusal is None:
                     user = self._take(proposal, one, user, first)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from engine.decision.blueprint import Blueprint, CandidateBlueprint, LimitAsk, blueprint, message_holds
+from engine.decision.blueprint import Blueprint, CandidateBlueprint, LimitAsk, message_holds
 from engine.decision.model import LIFE_MS, Charge, Message, Reason, Refusal, User
 from engine.decision.moment import next_midnight, next_time_of_day
 from engine.ruleset.effects import Drop, Exclude, Hold
@@ -20,18 +20,12 @@ _NOT_WISHED = Refusal(Reason.NOT_WISHED, -1, 0)
 _NO_ADDRESS = Refusal(Reason.NO_ADDRESS, -1, 0)
 
 
-class Candidate(NamedTuple):
-    """One channel the message may go through; `refusal` is set when the rules already leave it out or hold it."""
-
-    blueprint: CandidateBlueprint
-    refusal: Refusal | None
-
-
 class Proposal(NamedTuple):
     """What the rules ask for: everything `admit` must know, and nothing that depends on what has been used up.
 
     `refusal` is set when the message as a whole is held or dropped; then there is no candidate. Otherwise `plan` is what
-    the routing rule asks, and its limits and charges point into `uses` (limit name, key) and `charges`.
+    the routing rule asks; `refusals` says of each of its candidates why the rules already leave it out or hold it, or
+    None; its limits and charges point into `uses` (limit name, key) and `charges`.
     """
 
     message: Message
@@ -41,7 +35,7 @@ class Proposal(NamedTuple):
     matched: Matched
     refusal: Refusal | None
     plan: Blueprint | None
-    candidates: tuple[Candidate, ...]
+    refusals: tuple[Refusal | None, ...]
     uses: tuple[tuple[str, str], ...]
     charges: tuple[Charge, ...]
 
@@ -55,22 +49,19 @@ class Proposal(NamedTuple):
         return self.now_ms + ask.window_ms if ask.window_ms else next_midnight(self.zone, self.now_ms)
 
 
-def propose(
-    message: Message, user: User, now_ms: int, matched: Matched, candidates: tuple[Matched, ...]
-) -> Proposal:
+def propose(message: Message, user: User, now_ms: int, matched: Matched, plan: Blueprint | None) -> Proposal:
     """Apply what the rules answered: interception of the message, then the routing rule's candidates in order.
 
-    `candidates` are the answers for the channels of the routing rule, in its order; empty without one.
+    `plan` is the blueprint of the matched routing rule; None without one.
     """
     expire_ms = message.expire_at_ms or (message.send_after_ms or now_ms) + LIFE_MS[message.category]
     refusal = _refuse_message(message, user, now_ms, expire_ms, matched)
-    if refusal is not None:
+    if refusal is not None or plan is None:
         return Proposal(message, user.zone, now_ms, expire_ms, matched, refusal, None, (), (), ())
-    plan = blueprint(matched, candidates)
-    drawn = tuple([Candidate(one, _refuse(one, message, user, now_ms, expire_ms)) for one in plan.candidates])
+    refusals = tuple([_refuse(one, message, user, now_ms, expire_ms) for one in plan.candidates])
     uses = tuple([use(message) for use in plan.uses])
     charges = tuple([charge(message) for charge in plan.charges])
-    return Proposal(message, user.zone, now_ms, expire_ms, matched, None, plan, drawn, uses, charges)
+    return Proposal(message, user.zone, now_ms, expire_ms, matched, None, plan, refusals, uses, charges)
 
 
 def _refuse_message(

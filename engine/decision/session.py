@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from engine.decision.facts import FactsReader, Values, channel_facts
+from engine.decision.blueprint import Blueprint, blueprint
+from engine.decision.facts import ChannelFacts, FactsReader, Values, channel_facts
 from engine.decision.ledger_model import LedgerModel, UserKey
 from engine.decision.model import Admission, Breakers, Decision, Message, User
 from engine.decision.propose import Proposal, propose
@@ -37,11 +38,8 @@ class State:
     default_zone: str = "Asia/Shanghai"
 
 
-class Item(NamedTuple):
-    """One message to judge, and when."""
-
-    message: Message
-    now_ms: int
+Item = tuple[Message, int]
+"""One message to judge, and when (in milliseconds)."""
 
 
 class Unknown(NamedTuple):
@@ -50,20 +48,36 @@ class Unknown(NamedTuple):
     scope: Scope
     fingerprint: Fingerprint
     f: Values
-    c: Values
+    c: Sequence[Any]
 
 
-class Judgement(NamedTuple):
-    """A decision and everything it was made of."""
+class Judgement:
+    """One message with everything its decision is made of, filled in stage by stage.
 
-    item: Item
+    When `error` is set, it could not be judged and the rest says nothing. A plain object with slots, not a chain of
+    values: it is the one thing made anew for every message of a batch on its way through all stages.
+    """
+
+    __slots__ = (
+        "admission", "decision", "error", "facts", "fingerprint", "matched", "message", "now_ms", "plan", "proposal", "user"
+    )  # fmt: skip
+
+    message: Message
+    now_ms: int
     user: User
     facts: Values
-    matched: Matched
-    candidates: tuple[Matched, ...]
+    fingerprint: Fingerprint
     proposal: Proposal
     admission: Admission
     decision: Decision
+
+    def __init__(self, message: Message, now_ms: int, user: User) -> None:
+        self.message = message
+        self.now_ms = now_ms
+        self.user = user
+        self.error: InvalidInput | None = None
+        self.matched: Matched | None = None
+        self.plan: Blueprint | None = None
 
 
 class Judge:
@@ -111,29 +125,14 @@ class Session:
         """Take up messages, in the order in which they are to be judged."""
         return Batch(self, items)
 
-    def read(self, item: Item, user: User) -> Values:
+    def read(self, message: Message, user: User, now_ms: int) -> Values:
         """Return the facts of one message. Raises InvalidInput when the rule set declares them otherwise."""
-        message, reader = item.message, self.judge.reader
+        reader, state = self.judge.reader, self.state
         attributes = _NO_ATTRIBUTES
         if user.attributes:
             key = (message.tenant, message.user_id)
             attributes = self._attributes.get(key) or self._attributes.setdefault(key, reader.attribute_values(user))
-        return reader.message_values(message, user, attributes, item.now_ms, self.state.breakers, self.state.ledger)
-
-
-class _Case:
-    """One message of a batch on its way; `error` when it cannot be judged."""
-
-    __slots__ = ("candidates", "error", "facts", "fingerprint", "item", "matched", "user")
-
-    def __init__(self, item: Item, user: User) -> None:
-        self.item = item
-        self.user = user
-        self.facts: Values = _NOTHING
-        self.fingerprint: Fingerprint = ()
-        self.error: InvalidInput | None = None
-        self.matched: Matched | None = None
-        self.candidates: tuple[Matched, ...] | None = None
+        return reader.message_values(message, user, attributes, now_ms, state.breakers, state.ledger)
 
 
 class Batch:
@@ -143,56 +142,77 @@ class Batch:
         self._session = session
         self._judge = session.judge
         self._answers: dict[tuple[Scope, Fingerprint], Matched] = {}
-        self._cases = [self._case(item) for item in items]
+        self._judgements = [self._begin(message, now_ms) for message, now_ms in items]
+        self._open = [one for one in self._judgements if one.error is None]
 
-    def _case(self, item: Item) -> _Case:
+    def _begin(self, message: Message, now_ms: int) -> Judgement:
         session = self._session
-        case = _Case(item, session.user(item.message))
+        user = session.user(message)
+        one = Judgement(message, now_ms, user)
         try:
-            case.facts = session.read(item, case.user)
-            case.fingerprint = self._judge.message_matcher.fingerprint(case.facts, _NOTHING)
+            one.facts = session.read(message, user, now_ms)
+            one.fingerprint = self._judge.message_matcher.fingerprint(one.facts, _NOTHING)
         except InvalidInput as error:
-            case.error = error
-        return case
+            one.error = error
+        return one
 
     def unknown(self) -> list[Unknown]:
         """Return what must be matched before the batch can be judged; usually nothing."""
         unknown: dict[tuple[Scope, Fingerprint], Unknown] = {}
-        for case in self._cases:
-            if case.error is None and case.candidates is None:
-                self._look_up(case, unknown)
+        self._open = [one for one in self._open if not self._look_up(one, unknown)]
         return list(unknown.values())
 
-    def _look_up(self, case: _Case, unknown: dict[tuple[Scope, Fingerprint], Unknown]) -> None:
-        if case.matched is None:
-            case.matched = self._find(Scope.MESSAGE, case.fingerprint, case.facts, _NOTHING, unknown)
-        if case.matched is None:
-            # Where it will be routed is not known yet: ask for every channel, so that one exchange will do.
-            for channel in self._judge.ruleset.channels:
-                self._find_channel(case, channel, unknown)
-            return
-        route = case.matched.route
+    def _look_up(self, one: Judgement, unknown: dict[tuple[Scope, Fingerprint], Unknown]) -> bool:
+        """Find what the rules answer to one message; True when nothing of it is unknown."""
+        matched = one.matched
+        if matched is None:
+            matched = self._find(Scope.MESSAGE, one.fingerprint, one.facts, _NOTHING, unknown)
+            if matched is None:
+                # Where it will be routed is not known yet: ask for every channel, so that one exchange will do.
+                for channel in self._judge.ruleset.channels:
+                    self._find_channel(one, self._channel_facts(one, channel), unknown)
+                return False
+            one.matched = matched
+        route = matched.route
         if route is None:
-            case.candidates = ()
-            return
+            return True
         assert isinstance(route.effect, Route)
-        found = [self._find_channel(case, choice.channel, unknown) for choice in route.effect.choices]
-        if None not in found:
-            case.candidates = tuple(found)  # type: ignore[arg-type]  # None is not among them
+        candidates = tuple([self._channel_facts(one, choice.channel) for choice in route.effect.choices])
+        one.plan = self._plan(one, matched, candidates, unknown)
+        return one.plan is not None
+
+    def _plan(
+        self,
+        one: Judgement,
+        matched: Matched,
+        candidates: tuple[ChannelFacts, ...],
+        unknown: dict[tuple[Scope, Fingerprint], Unknown],
+    ) -> Blueprint | None:
+        """Find the blueprint for these candidates: at once if such candidates were seen before, else by their rules."""
+        shared = self._judge.channel_matcher.shared
+        key = (shared(one.facts, _NOTHING), candidates) if shared is not None else None
+        plan: Blueprint | None = matched.blueprints.get(key) if key is not None else None
+        if plan is None:
+            found = [self._find_channel(one, c, unknown) for c in candidates]
+            if None not in found:
+                plan = blueprint(matched, tuple(found), key)  # type: ignore[arg-type]  # None is not among them
+        return plan
+
+    def _channel_facts(self, one: Judgement, channel: str) -> ChannelFacts:
+        return channel_facts(channel, one.message, one.user, self._session.state.breakers)
 
     def _find_channel(
-        self, case: _Case, channel: str, unknown: dict[tuple[Scope, Fingerprint], Unknown]
+        self, one: Judgement, c: ChannelFacts, unknown: dict[tuple[Scope, Fingerprint], Unknown]
     ) -> Matched | None:
-        c = channel_facts(channel, case.item.message, case.user, self._session.state.breakers)
-        fingerprint = self._judge.channel_matcher.fingerprint(case.facts, c)
-        return self._find(Scope.CHANNEL, fingerprint, case.facts, c, unknown)
+        fingerprint = self._judge.channel_matcher.fingerprint(one.facts, c)
+        return self._find(Scope.CHANNEL, fingerprint, one.facts, c, unknown)
 
     def _find(
         self,
         scope: Scope,
         fingerprint: Fingerprint,
         f: Values,
-        c: Values,
+        c: Sequence[Any],
         unknown: dict[tuple[Scope, Fingerprint], Unknown],
     ) -> Matched | None:
         found = self._judge.matcher(scope).memo.get(fingerprint)
@@ -215,28 +235,26 @@ class Batch:
             matcher = self._judge.matcher(one.scope)
             self._answers[one.scope, one.fingerprint] = matcher.interpret(one.fingerprint, one.f, one.c)
 
-    def judge(self) -> list[Judgement | InvalidInput]:
+    def judge(self) -> list[Judgement]:
         """Decide every message in order, each seeing what those before it took; nothing may be unknown any more."""
-        return [case.error or self._decide(case) for case in self._cases]
-
-    def _decide(self, case: _Case) -> Judgement:
-        item, matched, candidates = case.item, case.matched, case.candidates
-        assert matched is not None  # the caller asked until nothing was unknown
-        assert candidates is not None
-        proposal = propose(item.message, case.user, item.now_ms, matched, candidates)
-        admission = self._session.state.ledger.admit(proposal)
-        ruleset = self._judge.ruleset
-        decision = settle(proposal, admission, ruleset.rules, ruleset.version)
-        return Judgement(item, case.user, case.facts, matched, candidates, proposal, admission, decision)
+        ruleset, admit = self._judge.ruleset, self._session.state.ledger.admit
+        rules, version = ruleset.rules, ruleset.version
+        for one in self._judgements:
+            if one.error is None:
+                assert one.matched is not None  # the caller asked until nothing was unknown
+                one.proposal = propose(one.message, one.user, one.now_ms, one.matched, one.plan)
+                one.admission = admit(one.proposal)
+                one.decision = settle(one.proposal, one.admission, rules, version)
+        return self._judgements
 
 
 Ask = Callable[[Sequence[Unknown]], list[tuple[int, ...]] | None]
 """Matches fingerprints; None when the matcher is away."""
 
 
-def judge_now(session: Session, items: Sequence[Item], ask: Ask) -> list[Judgement | InvalidInput]:
+def judge_now(session: Session, items: Sequence[Item], ask: Ask) -> list[Judgement]:
     """Judge messages with a matcher that answers at once, for rule tests and replay."""
-    judged: list[Judgement | InvalidInput] = []
+    judged: list[Judgement] = []
     for part in in_parts(session, items):
         batch = session.batch(part)
         while unknown := batch.unknown():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.decision.blueprint import KEPT_DECISIONS, Blueprint
+from engine.decision.blueprint import KEPT, Blueprint
 from engine.decision.model import (
     Admission,
     ChannelRefusal,
@@ -32,7 +32,7 @@ def settle(proposal: Proposal, admission: Admission, rules: Sequence[Rule], vers
     key = (admission, proposal.charges if admission.taken else (), proposal.message.priority)
     decision = plan.decisions.get(key)
     if decision is None:
-        if len(plan.decisions) >= KEPT_DECISIONS:
+        if len(plan.decisions) >= KEPT:
             plan.decisions.clear()
         decision = plan.decisions[key] = _decide(proposal, plan, admission, rules, version)
     return decision
@@ -44,7 +44,7 @@ def _settle_refused(proposal: Proposal, rules: Sequence[Rule], version: str) -> 
     assert refusal is not None  # a proposal without a plan has one
     decision: Decision | None = kept.get(refusal)
     if decision is None:
-        if len(kept) >= KEPT_DECISIONS:
+        if len(kept) >= KEPT:
             kept.clear()
         decision = kept[refusal] = _refused(refusal, _rule_id(refusal, rules, ""), (), version)
     return decision
@@ -55,8 +55,8 @@ def _decide(
 ) -> Decision:
     route_id = plan.route_rule.id
     refusals = tuple(
-        ChannelRefusal(candidate.blueprint.choice.channel, refusal.reason, _rule_id(refusal, rules, ""), refusal.until_ms)
-        for candidate, refusal in zip(proposal.candidates, admission.refusals, strict=True)
+        ChannelRefusal(candidate.choice.channel, refusal.reason, _rule_id(refusal, rules, ""), refusal.until_ms)
+        for candidate, refusal in zip(plan.candidates, admission.refusals, strict=True)
         if refusal is not None
     )
     if admission.taken:
@@ -82,30 +82,32 @@ def _plan(proposal: Proposal, plan: Blueprint, admission: Admission) -> Plan:
     strategy = Strategy[plan.route.strategy]
     parts = list(admission.taken)
     if strategy is Strategy.SUPPLEMENT:
-        later = range(admission.taken[0] + 1, len(proposal.candidates))
+        later = range(admission.taken[0] + 1, len(plan.candidates))
         parts += [index for index in later if admission.refusals[index] is None]
     steps = []
     for place, index in enumerate(parts):
-        candidate = proposal.candidates[index]
+        choice = plan.candidates[index].choice
         waits = strategy is Strategy.SUPPLEMENT and place + 1 < len(parts)
         steps.append(
             Step(
-                channel=candidate.blueprint.choice.channel,
+                channel=choice.channel,
                 admitted=index in admission.taken,
-                wait_ms=candidate.blueprint.choice.wait_ms if waits else 0,
-                until=candidate.blueprint.choice.until if waits else "",
-                providers=candidate.blueprint.choice.providers,
-                all_addresses=candidate.blueprint.choice.all_addresses,
-                charges=charges_taken(proposal, admission, index),
+                wait_ms=choice.wait_ms if waits else 0,
+                until=choice.until if waits else "",
+                providers=choice.providers,
+                all_addresses=choice.all_addresses,
+                charges=charges_taken(proposal, plan, admission, index),
             )
         )
     return Plan(strategy, proposal.priority, tuple(steps))
 
 
-def charges_taken(proposal: Proposal, admission: Admission, index: int) -> tuple[Charge, ...]:
+def charges_taken(
+    proposal: Proposal, plan: Blueprint, admission: Admission, index: int
+) -> tuple[Charge, ...]:
     """Return what taking this candidate cost: a charge per message falls on the first one taken."""
     if index not in admission.taken:
         return ()
     first = index == admission.taken[0]
-    asks = proposal.candidates[index].blueprint.charges
+    asks = plan.candidates[index].charges
     return tuple(proposal.charges[ask.charge] for ask in asks if first or ask.per_step)

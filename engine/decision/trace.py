@@ -14,10 +14,9 @@ from engine.decision.blueprint import LimitAsk
 from engine.decision.ledger_model import LedgerModel, Use, refuse_touch
 from engine.decision.model import Admission, Reason, Refusal
 from engine.decision.moment import iso_time
-from engine.decision.propose import Candidate, Proposal
+from engine.decision.propose import Proposal
 from engine.decision.session import Judgement
 from engine.ruleset.compile import RuleSet
-from engine.ruleset.effects import Route
 from engine.ruleset.fact_types import UNREACHABLE
 from engine.ruleset.rules import Rule
 
@@ -84,7 +83,7 @@ def explain(judgement: Judgement, before: Before, ruleset: RuleSet) -> Trace:
         rules=tuple(_rules(judgement, ruleset)),
         candidates=tuple(
             _candidate(judgement.proposal, judgement.admission, index, before, ruleset)
-            for index in range(len(judgement.proposal.candidates))
+            for index in range(len(judgement.proposal.refusals))
         ),
         facts=_facts(judgement, ruleset),
     )
@@ -92,10 +91,10 @@ def explain(judgement: Judgement, before: Before, ruleset: RuleSet) -> Trace:
 
 def _rules(judgement: Judgement, ruleset: RuleSet) -> list[RuleTrace]:
     answers = [("", judgement.matched)]
-    route = judgement.matched.route
-    if route is not None and isinstance(route.effect, Route):
-        channels = [choice.channel for choice in route.effect.choices]
-        answers += zip(channels, judgement.candidates, strict=True)
+    plan = judgement.plan
+    if plan is not None:
+        channels = [choice.channel for choice in plan.route.choices]
+        answers += zip(channels, plan.answers, strict=True)
     traces = [
         RuleTrace(ruleset.rules[index], channel, erred)
         for channel, matched in answers
@@ -117,28 +116,31 @@ def _facts(judgement: Judgement, ruleset: RuleSet) -> dict[str, Any]:
 def _candidate(
     proposal: Proposal, admission: Admission, index: int, before: Before, ruleset: RuleSet
 ) -> CandidateTrace:
-    candidate, refusal = proposal.candidates[index], admission.refusals[index]
+    assert proposal.plan is not None  # it has candidates
+    candidate, refusal = proposal.plan.candidates[index], admission.refusals[index]
     if index in admission.taken:
         outcome = Outcome.TAKEN
     elif refusal is None:
         outcome = Outcome.NOT_NEEDED
     else:
         outcome = Outcome.HELD if refusal.until_ms else Outcome.REFUSED
-    checks = [] if outcome is Outcome.NOT_NEEDED else _checks(proposal, candidate, refusal, before, ruleset)
-    return CandidateTrace(candidate.blueprint.choice.channel, outcome, tuple(checks))
+    checks = [] if outcome is Outcome.NOT_NEEDED else _checks(proposal, index, refusal, before, ruleset)
+    return CandidateTrace(candidate.choice.channel, outcome, tuple(checks))
 
 
 def _checks(
-    proposal: Proposal, candidate: Candidate, refusal: Refusal | None, before: Before, ruleset: RuleSet
+    proposal: Proposal, index: int, refusal: Refusal | None, before: Before, ruleset: RuleSet
 ) -> list[CheckTrace]:
-    if candidate.refusal is not None:
-        return [_refused(candidate.refusal, proposal, ruleset, "by the rules and the addresses alone")]
+    assert proposal.plan is not None  # it has candidates
+    candidate, by_rules = proposal.plan.candidates[index], proposal.refusals[index]
+    if by_rules is not None:
+        return [_refused(by_rules, proposal, ruleset, "by the rules and the addresses alone")]
     checks = [CheckTrace("", True, Reason.NONE, "has an address; no interception rule refuses it")]
-    for ask in candidate.blueprint.limits:
+    for ask in candidate.limits:
         checks.append(_limit(ask, before, proposal, ruleset))
         if not checks[-1].passed:
             return checks
-    for asked in candidate.blueprint.charges:
+    for asked in candidate.charges:
         account, micros, unit = proposal.charges[asked.charge]
         text = f"{account}: {micros / 1_000_000:g} {unit}"
         if refusal is not None and refusal.rule == asked.rule:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from engine.decision.session import Item, Judge, Judgement, Session, State, Unknown, in_parts
-from engine.errors import InvalidInput, MatcherUnavailable, RulesUnavailable
+from engine.errors import MatcherUnavailable, RulesUnavailable
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.fact_types import Scope
 
@@ -51,9 +51,9 @@ class Evaluator:
         """Begin to judge against a state under the rule set now in force."""
         return self.judge.session(state)
 
-    async def evaluate(self, session: Session, items: Sequence[Item]) -> list[Judgement | InvalidInput]:
-        """Judge messages in order; a message that cannot be judged gives its error instead and counts nothing."""
-        judged: list[Judgement | InvalidInput] = []
+    async def evaluate(self, session: Session, items: Sequence[Item]) -> list[Judgement]:
+        """Judge messages in order; one that cannot be judged has its `error` set and counts nothing."""
+        judged: list[Judgement] = []
         for part in in_parts(session, items):
             batch = session.batch(part)
             while unknown := batch.unknown():

@@ -227,7 +227,8 @@ class RulesProcess:
             except BaseException:
                 ours.close()
                 raise
-        limits = Limits(options.answer_limit_s, options.kill_limit_s, options.start_limit_s)
+        kill_s = max(options.kill_limit_s, options.answer_limit_s)
+        limits = Limits(options.answer_limit_s, kill_s, options.start_limit_s)
         link = RulesLink(process, self.counters, limits, self._forget_link)
         try:
             await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)

@@ -74,6 +74,8 @@ class _Checker:
                 text = '"{channel}" has no value here, since the rule is not asked of each channel'
                 hint = "add channel: sms, or ask channel.… in the condition"
                 self.issues.error("unknown-placeholder", self.place(rule, "then", "charge", "account"), text, hint)
+        if len(self.issues) > MAX_ISSUES:
+            return rule  # enough to mend; analysing conditions is what costs
         placed = self.parsed.places[rule.index]
         return replace(rule, can_err=check_condition(rule, placed, self.schema, self.issues))
 

@@ -14,6 +14,7 @@ from math import prod
 from typing import Any, Final, Literal
 
 from engine.ruleset import syntax
+from engine.ruleset.expressions import walk
 from engine.ruleset.facts_schema import FactsSchema, Scope
 from engine.ruleset.fingerprint import Fingerprint, Generated, TakeFingerprint, bind, generate
 from engine.ruleset.logic import ALWAYS, Cases, Unfolding
@@ -68,6 +69,19 @@ class Program:
     conjunctions: tuple[Conjunction, ...]
     judgements: dict[int, Judgement]
     generated: Generated
+    generated_shared: Generated | None
+
+    @cached_property
+    def shared(self) -> TakeFingerprint | None:
+        """(message list, nothing) -> the classes of the terms that read no fact of the subject.
+
+        Together with the subject list it stands for the whole fingerprint, and it is the same for all subjects of one
+        message. None when some term reads facts of both.
+        """
+        if self.generated_shared is None:
+            return None
+        terms = [term for term in self.terms if not _reads_subject(term, self.schema, self.scope)]
+        return bind(self.generated_shared, terms, self.schema, self.scope)
 
     @cached_property
     def fingerprint(self) -> TakeFingerprint:
@@ -75,7 +89,7 @@ class Program:
         return bind(self.generated, self.terms, self.schema, self.scope)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "fingerprint"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("fingerprint", "shared")}
 
     def holds(self, rule: int, fingerprint: Fingerprint) -> bool | None:
         """Whether a rule's condition is true, false or (None) in error on a fingerprint."""
@@ -113,7 +127,22 @@ def build_program(conditions: Sequence[tuple[int, Condition]], schema: FactsSche
         whole |= draft.too_complex
     terms = tuple(draft.table.terms)
     made = (Conjunction(rule, tests) for rule, cases in draft.cases.items() for tests in _tests(cases, terms))
-    return Program(scope, schema, terms, tuple(made), draft.judgements, generate(terms, schema, scope))
+    generated = generate(terms, schema, scope)
+    return Program(scope, schema, terms, tuple(made), draft.judgements, generated, _generate_shared(terms, schema, scope))
+
+
+def _generate_shared(terms: Sequence[Term], schema: FactsSchema, scope: Scope) -> Generated | None:
+    reads = [_reads_subject(term, schema, scope) for term in terms]
+    if None in reads:
+        return None
+    return generate([term for term, subject in zip(terms, reads, strict=True) if not subject], schema, scope)
+
+
+def _reads_subject(term: Term, schema: FactsSchema, scope: Scope) -> bool | None:
+    """Whether a term reads facts of the subject; None when it also reads others."""
+    facts = [schema.fact(node.path, scope) for node in walk(term.expr) if isinstance(node, syntax.Fact)]
+    found = {fact.subject for fact in facts if fact is not None}
+    return None if len(found) > 1 else True in found
 
 
 class _Draft:
@@ -152,7 +181,7 @@ class _Draft:
             self.cases[rule], self.judgements[rule] = [{atom.term: atom.true}], atom
         else:
             try:
-                self.cases[rule] = unfolding.true(when)
+                self.cases[rule] = unfolding.true_cases(when)
             except TooComplex:
                 self.too_complex.add(rule)
                 return

@@ -55,7 +55,7 @@ class RuleSet:
         def condition(rule: Rule) -> Condition:
             return _always if rule.when is None else holds(rule.when, self.schema, scope)
 
-        return ScopeMatcher(self.rules, mine, self.programs[scope].fingerprint, condition, memo_size)
+        return ScopeMatcher(self.rules, mine, self.programs[scope], condition, memo_size)
 
 
 @dataclass(frozen=True, slots=True)

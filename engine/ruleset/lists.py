@@ -47,7 +47,7 @@ def parse_list(source: Source, issues: Issues) -> Words:
     reader = _ListReader(source)
     for place in _lines(source):
         reader.take(place)
-        if len(reader.issues) >= MOST_COMPLAINTS:
+        if len(reader.issues) >= MOST_COMPLAINTS or reader.full:
             break
     issues.extend(reader.issues.sorted())
     if not reader.words and not reader.issues.has_errors:
@@ -71,6 +71,7 @@ class _ListReader:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.issues = Issues()
+        self.full = False
         self.words: dict[str, tuple[str, int, int]] = {}
 
     def take(self, place: Span) -> None:
@@ -110,6 +111,7 @@ class _ListReader:
         elif len(self.words) >= MOST_WORDS:
             text = f"more than {MOST_WORDS:,} words"
             self.issues.error("too-many-words", place, text, "split or shorten the list")
+            self.full = True
         else:
             return True
         return False

@@ -28,11 +28,11 @@ _Unfold = Callable[[], Cases]
 _Judge = Callable[[Expr], Cases]
 
 ALWAYS: Final[Cases] = [{}]
-MAX_CASES: Final = 128
+MAX_CASES: Final = 96
 """The most conjuncts an unfolding may have at any step."""
 
-MAX_STEPS: Final = 20_000
-"""The most pairs of conjuncts that one condition's unfolding may look at: about 0.1 s."""
+MAX_STEPS: Final = 5_000
+"""The most pairs of conjuncts that one condition's unfolding may look at: some 0.1 s."""
 
 
 class Unfolding:
@@ -63,6 +63,11 @@ class Unfolding:
         self.steps += steps
         if self.steps > MAX_STEPS:
             raise TooComplex
+
+    def true_cases(self, expr: Expr) -> Cases:
+        """Where a whole condition is definitely true, with the full bounds for itself."""
+        self.steps = 0
+        return self.true(expr)
 
     def true(self, expr: Expr) -> Cases:
         """Where the condition is definitely true."""
@@ -217,6 +222,7 @@ class Unfolding:
     def _reduced(self, cases: Cases) -> Cases:
         """The same cases, fewer: alike but for one term become one, and what another covers goes."""
         while True:
+            self._spend(len(cases))
             merged = self._merged(cases)
             if len(merged) == len(cases):
                 break

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from engine.ruleset.classes import Program
 from engine.ruleset.effects import Charge, Drop, Exclude, Hold, Limit, Route, SetState
 from engine.ruleset.rules import Rule
 
@@ -42,7 +43,7 @@ class Matched:
     charges: tuple[Rule, ...]
     states: tuple[Rule, ...]
     blueprints: dict[Any, Any] = field(default_factory=dict)
-    """What `propose` has derived from this answer, by the answers for its candidates."""
+    """What has been derived from this answer for its candidates, by their answers and by their facts."""
     refused: dict[Any, Any] = field(default_factory=dict)
     """The decisions that hold or drop a message as a whole under this answer, by why and until when."""
 
@@ -111,15 +112,16 @@ Condition = Callable[[Facts, Facts], bool | None]
 class ScopeMatcher:
     """Everything that turns the facts of one scope into a `Matched`.
 
-    `fingerprint(f, c)` maps facts to classes; `mine` are the rules of the scope among all `rules`. `condition` gives a
-    rule's condition by the plain interpreter; it is asked when one is first needed, so that a reload need not make all.
+    `fingerprint(f, c)` maps facts to classes, `shared(f, ())` those that have nothing to do with the subject (see
+    `Program.shared`). `mine` are the rules of the scope among all `rules`. `condition` gives a rule's condition by the
+    plain interpreter; it is asked when one is first needed, so that a reload need not make all.
     """
 
     def __init__(
         self,
         rules: Sequence[Rule],
         mine: Sequence[Rule],
-        fingerprint: Callable[[Facts, Facts], Fingerprint],
+        program: Program,
         condition: Callable[[Rule], Condition],
         memo_size: int,
     ) -> None:
@@ -130,7 +132,8 @@ class ScopeMatcher:
         self._conditions: dict[int, Condition] = {}
         self._answers: dict[tuple[tuple[int, ...], tuple[int, ...]], Matched] = {}
         self._answers_bound = memo_size
-        self.fingerprint = fingerprint
+        self.fingerprint = program.fingerprint
+        self.shared = program.shared
         self.memo = Memo(memo_size)
 
     def _holds(self, rule: Rule, f: Facts, c: Facts) -> bool | None:

@@ -40,8 +40,10 @@ from engine.ruleset.yaml_hints import read_document
 
 __all__ = ["Parsed", "Rule", "parse_version"]
 
-MOST_RULES: Final = 5_000
+MOST_RULES: Final = 2_000
 """Rules in one file; the engine is measured with 500 in a version."""
+MOST_DECLARED: Final = {"channels": 64, "budgets": 200, "define": 1_000}
+"""Entries of the parts of facts.yaml; conditions may ask for each of them."""
 
 
 @dataclass(slots=True)
@@ -138,12 +140,25 @@ def _read_facts(version: _Version) -> None:
     tree = _read_tree(version, FACTS)
     if tree is None:
         return
+    if not _is_bearable(tree, version.issues):
+        return
     define = tree.get("define") if isinstance(tree, Group) else None
     broken = define is not None and refuse_expressions(define, version.issues)
     schema = FactsSchema.build(tree, version.issues)
     if schema is not None and not broken:
         version.schema = schema.with_lists(name for name in version.lists if is_list_name(name))
         version.note_constants(define, schema.definitions)
+
+
+def _is_bearable(facts: Node, issues: Issues) -> bool:
+    """Refuse a facts.yaml that declares more than any set of rules could use."""
+    for name, most in MOST_DECLARED.items():
+        part = facts.get(name) if isinstance(facts, Group) else None
+        if isinstance(part, Group) and len(part.entries) > most:
+            text = f"{len(part.entries):,} entries under {name}: where at most {most:,} are allowed"
+            issues.error("too-large", point(part, (), key_span(facts, name)), text, "is this the right file?")
+            return False
+    return True
 
 
 def _read_family(version: _Version, family: str) -> None:

@@ -16,6 +16,9 @@ from engine.ruleset.issues import Issues
 from engine.ruleset.scalars import Written, closest, describe, listing, shorten
 from engine.ruleset.source import Span
 
+MOST_ERRORS: Final = 20
+"""The mistakes that are told of one form; each is looked up in the tree, and a file can have a hundred thousand."""
+
 Model = TypeVar("Model", bound=BaseModel)
 Path = tuple[int | str, ...]
 
@@ -33,11 +36,19 @@ def read(node: Node, form: type[Model], what: str, issues: Issues, owner: Span |
     `what` is how messages call the form (`a rule`); `owner` is the place of the key that the node is the value of.
     """
     try:
-        return form.model_validate(as_value(node))
+        return form.model_validate(_as_fields(node, form))
     except ValidationError as refused:
-        for error in _first_causes(refused.errors(include_url=False), form):
+        for error in _first_causes(refused.errors(include_url=False)[:MOST_ERRORS], form):
             _report(error, node, form, what, issues, owner)
         return None
+
+
+def _as_fields(node: Node, form: type[BaseModel]) -> Any:
+    """Return the value of a node for a form; fields that the form does not look into stay nodes."""
+    if not isinstance(node, Mapping):
+        return as_value(node)
+    closed = {name for name, field in form.model_fields.items() if field.annotation is Any}
+    return {key.text: value if key.text in closed else as_value(value) for key, value in node.entries}
 
 
 def _first_causes(errors: list[ErrorDetails], form: type[BaseModel]) -> list[ErrorDetails]:

@@ -20,9 +20,6 @@ from engine.service.translate_state import assumed_parts, read_state, write_chan
 from signalbox.v1 import decision_pb2, message_pb2, state_pb2
 from signalbox.v1 import decision_service_pb2 as contract
 
-Judged = Judgement | InvalidInput
-
-
 class DecisionServicer:
     """Answers DecisionService. `now_ms` is the server's clock; `batch_max` bounds a batch."""
 
@@ -90,9 +87,9 @@ class DecisionServicer:
         try:
             message = read_message(wire)
             before = uses_before(session.state.ledger, message.tenant, message.user_id) if trace else {}
-            (judged,) = await self._evaluator.evaluate(session, [Item(message, now_ms)])
-            if isinstance(judged, InvalidInput):
-                raise judged
+            (judged,) = await self._evaluator.evaluate(session, [(message, now_ms)])
+            if judged.error is not None:
+                raise judged.error
         except InvalidInput:
             self._counts.rejected += 1
             raise
@@ -119,9 +116,12 @@ class DecisionServicer:
         add, results = response.decisions.append, response.results
         rest = iter(judged)
         for place in range(len(request.evaluations)):
-            one = errors.get(place) or next(rest)
-            if isinstance(one, InvalidInput):
-                results.add(error=_status(one, self._counts))
+            unread = errors.get(place)
+            one = next(rest) if unread is None else None
+            error = unread if one is None else one.error
+            if one is None or error is not None:
+                assert error is not None
+                results.add(error=_status(error, self._counts))
                 continue
             # Equal decisions are one object (see `settle`), which lives as long as this list of judgements.
             decision = one.decision
@@ -166,7 +166,7 @@ def _read_items(
     for place, evaluation in enumerate(request.evaluations):
         try:
             at_ms = _read_now(evaluation.now) if evaluation.HasField("now") else now_ms
-            items.append(Item(read_message(evaluation.message), at_ms))
+            items.append((read_message(evaluation.message), at_ms))
         except InvalidInput as error:
             errors[place] = error
     return items, errors

@@ -6,7 +6,7 @@ from engine.decision.ledger_model import AccountKey, Balance, LedgerModel, Use, 
 from engine.decision.model import Breakers, User
 from engine.decision.moment import is_zone
 from engine.decision.session import State
-from engine.service.translate import CATEGORY, Violations, check_name, read_params
+from engine.service.translate import CATEGORY, Violations, check_name, check_names, read_params
 from signalbox.v1 import state_pb2
 
 MAX_USERS = 10_000
@@ -57,31 +57,35 @@ def _read_users(wire: state_pb2.Users, default_zone: str, bad: Violations) -> di
         return users
     for place, one in enumerate(wire.users):
         key = (one.tenant, one.user_id)
-        path = f"state.users.users[{place}]"
-        check_name(one.tenant, f"{path}.tenant", bad)
-        check_name(one.user_id, f"{path}.user_id", bad)
+        check_names(("tenant", "user_id"), key, ("state.users.users", place), bad)
         if key in users:
-            bad.add(f"{path}.user_id", "is listed twice")
-        users[key] = _read_user(one, path, default_zone, bad)
+            bad.add(f"state.users.users[{place}].user_id", "is listed twice")
+        users[key] = _read_user(one, place, default_zone, bad)
     return users
 
 
-def _read_user(wire: state_pb2.User, path: str, default_zone: str, bad: Violations) -> User:
-    if wire.zone and not is_zone(wire.zone):
-        bad.add(f"{path}.zone", f'"{wire.zone:.60}" is no IANA time zone; write one such as "Asia/Shanghai"')
-    if len(wire.tags) > MAX_TAGS:
-        bad.add(f"{path}.tags", f"holds {len(wire.tags)}; at most {MAX_TAGS} are allowed")
-    if len(wire.bindings) > MAX_BINDINGS or len(wire.opt_outs) > MAX_BINDINGS:
-        bad.add(path, f"holds more than {MAX_BINDINGS} bindings or opt-outs")
+def _read_user(wire: state_pb2.User, place: int, default_zone: str, bad: Violations) -> User:
+    zone, tags, bindings, opt_outs = wire.zone, tuple(wire.tags), wire.bindings, wire.opt_outs
+    if zone and not is_zone(zone):
+        text = f'"{zone:.60}" is no IANA time zone; write one such as "Asia/Shanghai"'
+        bad.add(f"state.users.users[{place}].zone", text)
+    if len(tags) > MAX_TAGS:
+        bad.add(f"state.users.users[{place}].tags", f"holds {len(tags)}; at most {MAX_TAGS} are allowed")
+    if len(bindings) > MAX_BINDINGS or len(opt_outs) > MAX_BINDINGS:
+        bad.add(f"state.users.users[{place}]", f"holds more than {MAX_BINDINGS} bindings or opt-outs")
+    path = f"state.users.users[{place}].attributes"
     return User(
-        known=True,
-        zone=wire.zone or default_zone,
-        tags=tuple(wire.tags),
-        language=wire.language,
-        attributes=read_params(wire.attributes, f"{path}.attributes", bad) if wire.HasField("attributes") else {},
-        channels=frozenset([binding.channel for binding in wire.bindings if binding.value]),
-        opt_outs=frozenset([(out.channel, CATEGORY.get(out.category, "MARKETING")) for out in wire.opt_outs]),
+        True,
+        zone or default_zone,
+        tags,
+        wire.language,
+        read_params(wire.attributes, path, bad) if wire.HasField("attributes") else {},
+        frozenset([binding.channel for binding in bindings]),
+        frozenset([(out.channel, CATEGORY.get(out.category, "MARKETING")) for out in opt_outs]) if opt_outs else _NONE,
     )
+
+
+_NONE: frozenset[tuple[str, str]] = frozenset()
 
 
 def _read_ledger(wire: state_pb2.Ledger, bad: Violations) -> dict[UserKey, dict[UseKey, Use]]:
@@ -92,6 +96,7 @@ def _read_ledger(wire: state_pb2.Ledger, bad: Violations) -> dict[UserKey, dict[
     for place, one in enumerate(wire.users):
         key = (one.tenant, one.user_id)
         path = f"state.ledger.users[{place}]"
+        check_names(("tenant", "user_id"), key, ("state.ledger.users", place), bad)
         if key in ledger:
             bad.add(f"{path}.user_id", "is listed twice")
         if len(one.uses) > MAX_USES:
@@ -113,9 +118,8 @@ def _read_accounts(wire: state_pb2.Accounts, bad: Violations) -> dict[AccountKey
         return accounts
     for place, one in enumerate(wire.accounts):
         path = f"state.accounts.accounts[{place}]"
-        check_name(one.tenant, f"{path}.tenant", bad)
+        check_names(("tenant", "unit"), (one.tenant, one.unit), ("state.accounts.accounts", place), bad)
         check_name(one.name, f"{path}.name", bad, longest=1024)
-        check_name(one.unit, f"{path}.unit", bad)
         if (one.tenant, one.name) in accounts:
             bad.add(f"{path}.name", "is listed twice")
         accounts[one.tenant, one.name] = Balance(one.unit, one.left_micros)

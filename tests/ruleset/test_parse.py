@@ -175,9 +175,9 @@ def test_a_thousand_mistakes_are_counted_not_listed() -> None:
 
 
 def test_many_rules_are_read_in_bearable_time() -> None:
-    """Five thousand rules are read; one more is refused before it costs anything."""
-    one = "  - {{id: r{0}, when: message.line == \"x{0}\", then: {{concurrent: [sms]}}}}\n"
-    rules = "".join(one.format(i) for i in range(5_001))
+    """Two thousand rules are read; one more is refused before it costs anything."""
+    one = '  - {{id: r{0}, when: message.line == "x{0}", then: {{concurrent: [sms]}}}}\n'
+    rules = "".join(one.format(i) for i in range(2_001))
     found = parsed(routing=f"family: routing\nrules:\n{rules}")
     assert ["too-many-rules"] == [issue.code for issue in found.issues]
 
@@ -198,15 +198,33 @@ rules:
     budget='family: budget\nrules: [{id: b, then: {charge: {account: "{line}", amount: 0.1, unit: CNY}}}]\n',
 ) | {"lists/forbidden.txt": "casino\t9\n赌场\t3\n".encode()}
 NAMES = sorted(GOOD)
-PIECES = [b"", b"\t", b"\n", b" ", b'"', b"'", b"[", b"}", b": ", b"- ", b"!", b"&a ", b"*a", b"#", b"\\", b"\0", b"\xff"]
+PIECES = [
+    b"",
+    b"\t",
+    b"\n",
+    b" ",
+    b'"',
+    b"'",
+    b"[",
+    b"}",
+    b": ",
+    b"- ",
+    b"!",
+    b"&a ",
+    b"*a",
+    b"#",
+    b"\\",
+    b"\0",
+    b"\xff",
+]
 PIECES += [b"when:", b"then: {", b"id: a", b">-\n", b"(", b"&&", b"=", b"9" * 40, b"null", b"\xe8\xb5", "“".encode()]
 
 
 def assert_explained(files: dict[str, bytes]) -> None:
     """Assert that parsing ends soon, raises nothing, and points at places that exist."""
-    began = time.monotonic()
+    began = time.process_time()
     found = check(parse_version("1.0", files))
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 20
     for issue in found.issues:
         assert_placed(issue, files)
     render(found.issues, color=True)
