@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import _common
 import grpc
-from engine.decision.session import Judge, judge_now
+
+from engine.decision.session import Item, Judge, judge_now
 from engine.errors import InvalidInput
 from engine.flow.loading import load_folder
 from engine.service.translate import read_message
 from engine.service.translate_decision import write_decision
 from engine.service.translate_state import read_state
-from engine.decision.session import Item
 from signalbox.v1 import decision_pb2
 from signalbox.v1 import decision_service_pb2 as contract
 from signalbox.v1 import decision_service_pb2_grpc as stubs

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-
 from _common import ROOT
 
 READY_S: Final = 60.0
@@ -36,16 +35,19 @@ class Served:
         used = self.process.cpu_times()
         return float(used.user + used.system)
 
-    def family_mb(self) -> float:
-        """Memory that it and its children hold now, in megabytes (10**6 bytes): the proportional share (PSS), so that
-        pages which a forked child shares with it count once."""
-        held = 0
-        for one in (self.process, *self.process.children(recursive=True)):
-            try:
-                held += one.memory_full_info().pss
-            except psutil.NoSuchProcess:
-                continue  # a load that has just ended
-        return held / 1e6
+    def held_mb(self) -> tuple[float, float]:
+        """Memory held now by it and by its children, in megabytes (10**6 bytes).
+
+        Proportional shares (PSS), so that pages which a forked child shares count once.
+        """
+        return _pss_mb(self.process), sum(map(_pss_mb, self.process.children(recursive=True)))
+
+
+def _pss_mb(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_full_info().pss) / 1e6
+    except psutil.NoSuchProcess:
+        return 0.0  # a load that has just ended
 
 
 @contextmanager

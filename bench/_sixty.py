@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import _common
+
 from engine.ruleset.compile import RuleSet, compile_version
 from engine.ruleset.fact_types import Scope
 from engine.ruleset.issues import render

@@ -1,7 +1,7 @@
 """A bank's messages as facts by path, drawn from a seed: the same traffic in every run and on every machine.
 
-The shares are those one would expect of a retail bank: mostly account changes, amounts log-normal, mornings and evenings
-busy, marketing by day in campaigns, few users with many tags, few forbidden words, channels nearly always well.
+The shares are those one would expect of a retail bank: mostly account changes, amounts log-normal, mornings and
+evenings busy, marketing in campaigns, few users with many tags, few forbidden words, channels nearly always well.
 """
 
 from __future__ import annotations

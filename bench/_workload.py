@@ -13,6 +13,7 @@ from typing import Final
 
 import _common  # noqa: F401  # puts the project on the path
 from _traffic import HOURS, KINDS
+
 from signalbox.v1 import decision_service_pb2 as contract
 from signalbox.v1 import message_pb2, state_pb2
 
@@ -20,7 +21,7 @@ TENANT: Final = "bank"
 MONDAY_S: Final = 1_793_548_800  # 2026-11-02 00:00 in Shanghai
 ADDRESSES: Final = {"push": 0.7, "wechat": 0.6, "sms": 0.95, "inapp": 0.7, "mail": 0.5}
 ZONES: Final = ("Asia/Shanghai", "Asia/Shanghai", "Asia/Shanghai", "Asia/Urumqi", "Europe/Prague", "")
-LINES: Final = ("payments", "cards", "loans", "wealth")
+TAGS: Final = {"high": 0.08, "app": 0.6, "salary": 0.45}
 WEEK_MS: Final = 7 * 86_400_000
 DAY_MS: Final = 86_400_000
 

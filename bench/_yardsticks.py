@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import durable_rules_engine as durable
 import zen
-
 from _sixty import Conjunction, Term
 
 MOST_AT_ONCE: Final = 60

@@ -17,6 +17,7 @@ from _common import figure, median, rate
 from _sixty import Conjunction, compiled, conjunctions
 from _traffic import Facts, missing, traffic
 from _yardsticks import RawDurable, ZenFacts, ZenList, ZenTable
+
 from engine.flow.durable_matcher import DurableMatcher
 from engine.flow.loading import matcher_of
 from engine.ruleset.compile import RuleSet

@@ -24,6 +24,7 @@ from _client import Client, Order, Seen, client
 from _common import figure, median
 from _processes import Served, signalbox
 from _workload import Bank
+
 from signalbox.v1 import decision_service_pb2_grpc, rule_service_pb2, rule_service_pb2_grpc
 
 SEED: Final = 20261103
@@ -32,7 +33,7 @@ RATE: Final = 200.0
 REQUESTS: Final = 500
 WARM: Final = 100
 """Reloads before memory is first taken: caches and the allocators' pools fill up first."""
-LOOK_S: Final = 0.005
+LOOK_S: Final = 0.02
 LIMIT_S: Final = 60.0
 
 
@@ -121,19 +122,21 @@ class Bench:
         """So many small versions one after the other, and the memory at every thousandth (of fewer: tenth part)."""
         every = 1_000 if reloads >= 1_000 else max(1, reloads // 10)
         began = perf_counter()
-        held: list[float] = []
+        held: list[tuple[float, float]] = []
         failed = 0
         for number in range(-WARM, reloads + 1):
             failed += self._small(number + WARM)
             if number >= 0 and number % every == 0:
-                held.append(self.server.family_mb())
+                held.append(self.server.held_mb())
             if number % 10 == 0:
-                grown = f"{held[-1] - held[0]:+.1f} MB" if held else "warming up"
+                grown = f"{sum(held[-1]) - sum(held[0]):+.1f} MB" if held else "warming up"
                 self._shown.part(f"small reloads ({grown})", number + WARM, reloads + WARM)
         return {
             "reloads": reloads,
-            "grown_mb": figure(held[-1] - held[0]),
-            "held_mb": [round(one, 2) for one in held],
+            "grown_mb": figure(sum(held[-1]) - sum(held[0])),
+            "held_mb": [round(sum(one), 2) for one in held],
+            "grown_server_mb": figure(held[-1][0] - held[0][0]),
+            "grown_rules_process_mb": figure(held[-1][1] - held[0][1]),
             "held_every": every,
             "small_reload_s": figure((perf_counter() - began) / (reloads + WARM + 1)),
             "failed_calls_between": failed,

@@ -24,6 +24,7 @@ def show_report(console: Console, run: Run, seconds: float, event_map: EventMap)
         f"[bold]{tally.read:,} messages[/]: {tally.decided:,} decided, {tally.rejected:,} rejected, "
         f"in {seconds:.1f} s ({rate} a second), by the rules {', '.join(sorted(run.versions)) or '-'}",
         highlight=False,
+        soft_wrap=True,
     )
     if run.assumed:
         parts = ", ".join(sorted(part.lower() for part in run.assumed))

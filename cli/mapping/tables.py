@@ -6,10 +6,11 @@ be read at all, or no further, raises.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
-import io
 import json
+import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ def read_table(path: Path, layout: Layout, wanted: Sequence[Wanted]) -> Iterator
     Raises TableBroken when the file is not there, lacks a column, or ends in the middle of its compressed data.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise TableBroken(path, "it is no regular file, and it has to be read twice")
         with _open(path, layout.encoding) as stream:
             reader = _json_rows if layout.format == "jsonl" else _csv_rows
             yield from reader(path, stream, layout, wanted)
@@ -78,14 +81,11 @@ def _why(error: Exception) -> str:
 
 def _open(path: Path, encoding: str) -> IO[str]:
     """Open as text, decompressing what begins like gzip, without the byte order mark; bad bytes become U+FFFD."""
-    raw: IO[bytes] = path.open("rb")
-    if raw.read(2) == b"\x1f\x8b":
-        raw.close()
-        raw = gzip.open(path, "rb")  # noqa: SIM115  (closed with the text stream around it)
-    else:
-        raw.seek(0)
-    name = "utf-8-sig" if encoding.replace("_", "-").lower() in ("utf-8", "utf8") else encoding
-    return io.TextIOWrapper(io.BufferedReader(raw, 1 << 18), name, errors="replace", newline="")  # type: ignore[type-var]
+    with path.open("rb") as head:
+        opener = gzip.open if head.read(2) == b"\x1f\x8b" else open
+    name = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    stream: IO[str] = opener(path, "rt", encoding=name, errors="replace", newline="")
+    return stream
 
 
 def _csv_rows(path: Path, stream: IO[str], layout: Layout, wanted: Sequence[Wanted]) -> Iterator[Row | BadRow]:

@@ -73,7 +73,7 @@ def fingerprint(message: Message) -> str:
     Of a provider's template it is the template's name with all the params.
     """
     if message.content is None:
-        written = json.dumps([message.template, message.params], sort_keys=True)
+        written = json.dumps([message.template, dict(message.params)], sort_keys=True)
     else:
         title, text, html, url, overrides = message.content
         # Lengths in front keep a text that moves from one field to the next from looking the same.

@@ -107,29 +107,30 @@ class FactsReader:
         ledger: LedgerModel,
     ) -> Values:
         """Return the facts of one message by slot. Raises InvalidInput for a declared value of another type."""
+        (tenant, line, user_id, category, priority, request_id, scene, campaign, owner, department, goal, _content,
+         template, params, _addresses, wished_channels, wished_strategy, occurred_at, send_after, expire_at) = message  # fmt: skip
         content = self._analyse(message) if self._reads_content else _UNREAD
-        m = message
         # One list display in the order of BUILT_IN: a loop over slots and getters takes three times as long (3 us).
         f: Values = [
             *local_time(user.zone, now_ms),
             now_ms * 1000,
-            m.tenant,
-            m.line,
-            m.user_id,
-            m.request_id or None,
-            m.category,
-            m.priority,
-            m.scene or None,
-            m.campaign or None,
-            m.owner or None,
-            m.department or None,
-            m.conversion_goal or None,
-            m.template or None,
-            None if m.occurred_at_ms is None else m.occurred_at_ms * 1000,
-            None if m.send_after_ms is None else m.send_after_ms * 1000,
-            None if m.expire_at_ms is None else m.expire_at_ms * 1000,
-            m.wished_strategy or None,
-            m.wished_channels or None,
+            tenant,
+            line,
+            user_id,
+            request_id or None,
+            category,
+            priority,
+            scene or None,
+            campaign or None,
+            owner or None,
+            department or None,
+            goal or None,
+            template or None,
+            None if occurred_at is None else occurred_at * 1000,
+            None if send_after is None else send_after * 1000,
+            None if expire_at is None else expire_at * 1000,
+            wished_strategy or None,
+            wished_channels or None,
             user.known,
             user.tags or None,
             user.zone,
@@ -141,8 +142,8 @@ class FactsReader:
         if self._reads_hits:
             for slot, severity in zip(self._hits, content[3], strict=True):
                 f[slot] = severity
-        if m.params:
-            _read_tree(self._params, m.params, "message.params", f)
+        if params:
+            _read_tree(self._params, params, "message.params", f)
         for slot, value in attributes:
             f[slot] = value
         for channel, slot in self._channels:
@@ -230,10 +231,10 @@ def _tree(facts: Iterable[FactType], prefix: str) -> _Tree:
 
 
 def _read_tree(tree: _Tree, given: Mapping[str, Any], path: str, f: Values) -> None:
-    for name, value in given.items():
-        node = tree.held.get(name)
-        if node is None or node.fact is None:
+    for name, node in tree.held.items():
+        if name not in given or node.fact is None:
             continue
+        value = given[name]
         try:
             read = f[node.fact.slot] = coerce(node.fact, value)
         except ValueError as error:

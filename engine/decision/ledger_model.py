@@ -86,11 +86,13 @@ class LedgerModel:
     def _refuse(
         self, proposal: Proposal, one: CandidateBlueprint, user: dict[UseKey, Use], first: bool
     ) -> Refusal | None:
+        now_ms, uses = proposal.now_ms, proposal.uses
         for ask in one.limits:
             if first or ask.per_step:
-                use = user.get(proposal.uses[ask.use])
+                use = user.get(uses[ask.use])
+                # Most touches are a key's first, which only a limit of 0 refuses.
                 if use is not None or ask.max == 0:
-                    refusal = refuse_touch(ask, use, proposal.now_ms, proposal.expire_ms)
+                    refusal = refuse_touch(ask, use, now_ms, proposal.expire_ms)
                     if refusal is not None:
                         return refusal
         if one.charges and self.accounts is not None:

@@ -34,6 +34,9 @@ from engine.ruleset.issues import Issue, Severity
 from engine.ruleset.rollout import Rollout, parse_rollout
 from engine.ruleset.scalars import closest
 
+_SIZE: Final = 3
+"""The index of the size in a stamp."""
+
 ATTEMPTS: Final = 3
 """How often a folder that changes while it is read is tried before its author is told."""
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -69,14 +72,14 @@ def read_folder(path: Path) -> Folder:
 
     Never waits for a pipe or a device and never raises for what it finds.
     """
-    return _read(path, is_known, unknown_file)
+    return _read(path, _Layout(is_known, unknown_file, below=LISTS))
 
 
 def read_test_folder(path: Path) -> Folder:
     """Read the rule tests (`*.yaml`) in a folder as carefully; a folder that is not there holds none."""
     if not os.path.lexists(path):
         return Folder(path.name, {}, frozenset(), ())
-    return _read(path, is_test_file, _no_test)
+    return _read(path, _Layout(is_test_file, _no_test))
 
 
 def read_tests(path: Path) -> dict[str, bytes]:
@@ -89,10 +92,10 @@ def _no_test(name: str) -> Issue:
     return file_issue(name, "unknown-file", text, severity=Severity.WARNING)
 
 
-def _read(path: Path, wanted: Callable[[str], bool], unwanted: Callable[[str], Issue]) -> Folder:
+def _read(path: Path, layout: _Layout) -> Folder:
     for _ in range(ATTEMPTS):
         visit = _Visit(path)
-        visit.read_all(wanted, unwanted)
+        visit.read_all(layout)
         if not visit.changed:
             break
     else:
@@ -121,6 +124,15 @@ def read_rollout(path: Path) -> Rollout:
         if not visit.changed:
             break
     return parse_rollout(path.name, visit.files.get(path.name), tuple(visit.issues))
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What a folder should hold: the wanted files, what to say of others, and the one folder within it."""
+
+    wanted: Callable[[str], bool]
+    unwanted: Callable[[str], Issue]
+    below: str = ""
 
 
 @dataclass(slots=True)
@@ -153,29 +165,29 @@ class _Visit:
             self.root = ""
         return bool(self.root)
 
-    def read_all(self, wanted: Callable[[str], bool], unwanted: Callable[[str], Issue]) -> None:
+    def read_all(self, layout: _Layout) -> None:
         """Read every wanted file of the folder; `changed` tells whether it stood still meanwhile."""
         if not self.enter():
             return
-        before = self._look()
+        before = self._look(layout.below)
         if len(before) > MOST_FILES:
             text = f"the folder holds more than {MOST_FILES} files"
             self.refuse(".", "too-many-files", text, "a version is six rule files and some lists")
             return
-        if (total := sum(mark[3] for name, mark in before.items() if mark and wanted(name))) > FOLDER_LIMIT:
-            self.refuse(
-                ".",
-                "too-large",
-                f"the files have {size_text(total)} together; at most {size_text(FOLDER_LIMIT)} are allowed",
-                "shorten the lists",
-            )
+        sizes = [mark[_SIZE] for name, mark in before.items() if mark and mark[_SIZE] <= limit_of(name)]
+        if sum(sizes) > FOLDER_LIMIT:
+            text = f"the files have {size_text(sum(sizes))} together; at most {size_text(FOLDER_LIMIT)} are allowed"
+            self.refuse(".", "too-large", text, "shorten the lists")
             return
         for name in before:
-            if wanted(name):
+            if layout.wanted(name):
                 self.read(name, limit_of(name))
-            else:
-                self.issues.append(unwanted(name))
-        if before != self._look() or self.root != os.path.realpath(self.path):
+            elif name != layout.below:
+                self.issues.append(layout.unwanted(name))
+            elif self._inside(name) is not None:
+                text = f'"{name}" is not a folder'
+                self.refuse(name, "not-a-folder", text, f"make a folder of it, with files {name}/<name>.txt")
+        if before != self._look(layout.below) or self.root != os.path.realpath(self.path):
             self.changed = True
 
     def read(self, name: str, limit: int) -> None:
@@ -204,9 +216,10 @@ class _Visit:
         except OSError:
             if os.path.islink(os.path.join(self.root, name)):
                 self.refuse(name, "broken-link", f"{printable(name)} is a link to nothing", "put the file itself here")
-            self.changed = True
+            else:
+                self.changed = True
             return None
-        if os.path.commonpath([self.root, place]) == self.root:
+        if self._holds(place):
             return place
         self.refuse(
             name,
@@ -215,6 +228,10 @@ class _Visit:
             "copy the file here: a version must not change when something elsewhere does",
         )
         return None
+
+    def _holds(self, place: str) -> bool:
+        """Tell whether a real path lies below the root."""
+        return os.path.commonpath([self.root, place]) == self.root
 
     def _fits(self, name: str, found: os.stat_result, limit: int) -> bool:
         """Tell whether it is a plain file of a bearable size, before it is opened."""
@@ -246,12 +263,13 @@ class _Visit:
             self.changed = self.changed or _stamp(os.fstat(handle)) != _stamp(opened)
         self.files[name] = bytes(content[:limit])
 
-    def _look(self) -> dict[str, Stamp | None]:
-        """List what the folder holds, with a stamp of each entry (None = a link to nothing), ordered by name."""
+    def _look(self, below: str) -> dict[str, Stamp | None]:
+        """List what the folder and its folder `below` hold, by name, each with a stamp (None = a link to nothing)."""
         names = self._names("")
-        if LISTS in names and self._inside(LISTS) is not None and os.path.isdir(os.path.join(self.root, LISTS)):
-            names.remove(LISTS)
-            names += self._names(LISTS)
+        place = os.path.join(self.root, below)
+        if below in names and os.path.isdir(place) and self._holds(os.path.realpath(place)):
+            names.remove(below)
+            names += self._names(below)
         return {name: _stamp_of(os.path.join(self.root, name)) for name in sorted(names)}
 
     def _names(self, below: str) -> list[str]:

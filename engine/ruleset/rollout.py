@@ -48,4 +48,5 @@ def parse_rollout(name: str, content: bytes | None, found: tuple[Issue, ...] = (
     source = None if content is None else decode(name, content, issues)
     node = None if source is None else read_yaml(source, issues)
     form = None if node is None else read(node, RolloutFile, "rollout.yaml", issues)
-    return Rollout(None if form is None else form.stable, issues.sorted())
+    stable = None if form is None or issues.has_errors else form.stable
+    return Rollout(stable, issues.sorted())

@@ -5,11 +5,10 @@ Whatever breaks the contract is collected as field violations, with the field's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import isfinite as _is_finite
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from google.protobuf.struct_pb2 import Struct, Value
+from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from engine.decision.model import PRIORITY, Content, Message
@@ -89,7 +88,7 @@ def read_message(wire: message_pb2.Message) -> Message:
         goal,
         content,
         template,
-        read_params(wire.params, "message.params", bad) if wire.HasField("params") else {},
+        read_params(wire.params, "message.params", bad) if wire.HasField("params") else _NO_PARAMS,
         _read_addresses(wire, bad) if wire.addresses else (),
         wished_channels,
         wished_strategy,
@@ -154,10 +153,11 @@ def _read_content(wire: message_pb2.Content, bad: Violations) -> Content:
         for override in overrides:
             check_name(override[0], f'message.content.channels["{override[0]:.40}"]', bad)
     content = Content(wire.title, wire.text, wire.html, wire.url, overrides)
+    size = wire.ByteSize()
     if not (content.title or content.text or content.html):
         bad.add("message.content", "says nothing: give a title, a text or html")
-    elif wire.ByteSize() > MAX_CONTENT_BYTES:
-        bad.add("message.content", f"has {wire.ByteSize()} bytes; at most {MAX_CONTENT_BYTES} are allowed")
+    elif size > MAX_CONTENT_BYTES:
+        bad.add("message.content", f"has {size} bytes; at most {MAX_CONTENT_BYTES} are allowed")
     return content
 
 
@@ -185,45 +185,70 @@ def _read_wishes(wire: message_pb2.Message, bad: Violations) -> tuple[tuple[str,
     return channels, strategy
 
 
+class Params(Mapping[str, Any]):
+    """A Struct read as plain Python values, each when it is looked at: rules look at few, and a look costs 0.3 us."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, wire: Struct) -> None:
+        self._fields = wire.fields
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._fields:
+            raise KeyError(name)
+        return _plain(self._fields[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+
+_NO_PARAMS: Mapping[str, Any] = {}
+
+
 def read_params(wire: Struct, path: str, bad: Violations) -> Mapping[str, Any]:
-    """Return a Struct as plain Python values, its bounds checked."""
-    if wire.ByteSize() > MAX_PARAMS_BYTES:
-        bad.add(path, f"has {wire.ByteSize()} bytes; at most {MAX_PARAMS_BYTES} are allowed")
-        return {}
-    fields = wire.fields
-    if len(fields) > MAX_PARAMS_FIELDS:
-        bad.add(path, f"holds {len(fields)} fields; at most {MAX_PARAMS_FIELDS} are allowed")
-        return {}
-    values: dict[str, Any] = {}
-    for name, value in fields.items():
+    """Return a Struct as a mapping of plain Python values, its bounds checked."""
+    size = wire.ByteSize()
+    if size > MAX_PARAMS_BYTES:
+        bad.add(path, f"has {size} bytes; at most {MAX_PARAMS_BYTES} are allowed")
+    elif len(wire.fields) > MAX_PARAMS_FIELDS:
+        bad.add(path, f"holds {len(wire.fields)} fields; at most {MAX_PARAMS_FIELDS} are allowed")
+    elif size > _NESTED_BYTES and not _is_flat(wire, MAX_PARAMS_DEPTH - 1):
+        bad.add(path, f"lies deeper than {MAX_PARAMS_DEPTH} levels")
+    else:
+        return Params(wire)
+    return _NO_PARAMS
+
+
+_NESTED_BYTES = 4 * MAX_PARAMS_DEPTH
+"""A Struct of fewer bytes cannot be nested too deeply: each level takes at least four."""
+
+
+def _is_flat(wire: Struct | ListValue, depth: int) -> bool:
+    """Is nothing in it deeper than this many levels? Parsing has bounded the depth already, at 100."""
+    values = wire.fields.values() if isinstance(wire, Struct) else wire.values
+    for value in values:
         kind = value.WhichOneof("kind")
-        if kind == "string_value":
-            values[name] = value.string_value
-        elif kind == "number_value" and _is_finite(value.number_value):
-            values[name] = value.number_value
-        else:
-            values[name] = _read_value(value, f"{path}.{name}", bad, 2)
-    return values
+        if kind in ("struct_value", "list_value") and not (depth and _is_flat(getattr(value, kind), depth - 1)):
+            return False
+    return True
 
 
-def _read_value(wire: Value, path: str, bad: Violations, depth: int) -> Any:
+def _plain(wire: Value) -> Any:
     kind = wire.WhichOneof("kind")
     if kind == "number_value":
-        number = wire.number_value
-        if not _is_finite(number):
-            bad.add(path, "is no finite number")
-        return number
+        return wire.number_value
     if kind == "string_value":
         return wire.string_value
     if kind == "bool_value":
         return wire.bool_value
-    if kind in (None, "null_value"):
-        return None
-    if depth > MAX_PARAMS_DEPTH:
-        bad.add(path, f"lies deeper than {MAX_PARAMS_DEPTH} levels")
-        return None
     if kind == "list_value":
-        values = enumerate(wire.list_value.values)
-        return [_read_value(value, f"{path}[{place}]", bad, depth + 1) for place, value in values]
-    fields = wire.struct_value.fields
-    return {name: _read_value(value, f"{path}.{name}", bad, depth + 1) for name, value in fields.items()}
+        return [_plain(value) for value in wire.list_value.values]
+    if kind == "struct_value":
+        return {name: _plain(value) for name, value in wire.struct_value.fields.items()}
+    return None

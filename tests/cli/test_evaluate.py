@@ -91,9 +91,9 @@ def test_another_vocabulary_and_another_table_need_no_more_than_the_map_says(tmp
 
     assert result.exit_code == 0, result.output
     assert (counts(result)["decided"], counts(result)["rejected"]) == (2, 0)
-    assert {
-        rule: n for rule, n in counts(result)["rules"].items() if rule == "small-change-by-wechat"
-    } == {"small-change-by-wechat": 1}
+    assert {rule: n for rule, n in counts(result)["rules"].items() if rule == "small-change-by-wechat"} == {
+        "small-change-by-wechat": 1
+    }
     assert counts(result)["reasons"] == {"NO_ADDRESS": 1}
 
 

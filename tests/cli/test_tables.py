@@ -15,9 +15,7 @@ NAME = Wanted("name", ("name", "called"))
 CSV = Layout()
 
 
-def rows(
-    path: Path, content: bytes, layout: Layout = CSV, wanted: tuple[Wanted, ...] = (ID, NAME)
-) -> list[object]:
+def rows(path: Path, content: bytes, layout: Layout = CSV, wanted: tuple[Wanted, ...] = (ID, NAME)) -> list[object]:
     path.write_bytes(content)
     return [(type(row), row.line, tuple(row[1])) for row in read_table(path, layout, wanted)]
 

@@ -83,8 +83,8 @@ WINDOW = "provider.window.count > 9"
         ),
         (
             "fatigue",
-            "{limit: {name: a, per: [user], channel: sms, max: unlimited, window: day, min_interval: 2m, otherwise: hold}}",
-            Limit("a", ("user",), "sms", None, 0, 120_000, True),
+            "{limit: {name: a, per: [user], max: unlimited, window: day, min_interval: 2m, otherwise: hold}}",
+            Limit("a", ("user",), None, None, 0, 120_000, True),
         ),
         (
             "budget",
@@ -134,7 +134,7 @@ def test_only_a_routing_rule_may_lack_a_value() -> None:
     found = parsed(
         routing=ROUTING.replace("[{", "[{id: a, when: message.scene != user.language, then: {concurrent: [sms]}}, {")
     )
-    assert [True, False] == [rule.can_err for rule in found.rules]
+    assert [rule.can_err for rule in found.rules] == [True, False]
     assert not found.has_errors
 
 
@@ -148,7 +148,7 @@ def test_a_folder_that_could_not_be_read_is_not_called_missing() -> None:
     """A file that is there but unreadable causes no second complaint."""
     files = version()
     del files["budget.yaml"]
-    assert ["missing-file"] == [issue.code for issue in parse_version("1.0", files).issues]
+    assert [issue.code for issue in parse_version("1.0", files).issues] == ["missing-file"]
     assert parse_version("1.0", files, unreadable=["budget.yaml"]).issues == ()
 
 
@@ -163,7 +163,7 @@ def test_the_digest_depends_on_names_and_contents() -> None:
 @pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "-1", "1\n", "x" * 65, "版本"])
 def test_a_version_is_named_plainly(name: str) -> None:
     """A name that could lead out of the rules folder or confuse a log is refused."""
-    assert ["bad-version"] == [issue.code for issue in parse_version(name, version()).issues]
+    assert [issue.code for issue in parse_version(name, version()).issues] == ["bad-version"]
 
 
 def test_a_thousand_mistakes_are_counted_not_listed() -> None:
@@ -179,7 +179,7 @@ def test_many_rules_are_read_in_bearable_time() -> None:
     one = '  - {{id: r{0}, when: message.line == "x{0}", then: {{concurrent: [sms]}}}}\n'
     rules = "".join(one.format(i) for i in range(2_001))
     found = parsed(routing=f"family: routing\nrules:\n{rules}")
-    assert ["too-many-rules"] == [issue.code for issue in found.issues]
+    assert [issue.code for issue in found.issues] == ["too-many-rules"]
 
 
 # ---- nothing makes it fail ----
