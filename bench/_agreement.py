@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import _common
 import grpc
 
-from engine.decision.session import Item, Judge, judge_now
-from engine.errors import InvalidInput
+from engine.decision.session import Judge, judge_now
 from engine.flow.loading import load_folder
 from engine.service.translate import read_message
 from engine.service.translate_decision import write_decision
@@ -44,9 +43,8 @@ class Asker:
     def interpreted(self, batch: contract.EvaluateBatchRequest) -> Decisions:
         """By the plain interpreter, without server, memo and durable-rules."""
         session = self._judge.session(read_state(batch.state, ZONE))
-        items = [Item(read_message(one.message), one.now.ToMilliseconds()) for one in batch.evaluations]
-        judged = judge_now(session, items, lambda unknown: None)
-        return [write_decision(one.decision) for one in judged if not isinstance(one, InvalidInput)]
+        items = [(read_message(one.message), one.now.ToMilliseconds()) for one in batch.evaluations]
+        return [write_decision(one.decision) for one in judge_now(session, items, lambda unknown: None)]
 
     def alone(self, request: contract.EvaluateRequest) -> tuple[decision_pb2.Decision, decision_pb2.Decision]:
         """One message by Evaluate, and the same as a batch of one."""

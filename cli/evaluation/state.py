@@ -7,10 +7,7 @@ from collections.abc import Iterable, Mapping
 from cli.evaluation.batches import Batch
 from signalbox.v1 import decision_service_pb2, state_pb2
 
-LONGEST_MS = 366 * 86_400_000
-"""The longest interval that a limit may ask for; a touch older than that, in a window that is over, is forgotten."""
-
-_TIDY_FROM = 64
+_TIDY_FROM = 8
 """Entries from which a user's ledger is looked through for what is over; below, sending it costs less than looking."""
 
 
@@ -32,8 +29,8 @@ class _UserLedger:
             (uses[place] if place < len(uses) else uses.add()).CopyFrom(use)
 
     def tidy(self, now_ms: int) -> None:
-        """Drop what no limit can ask for any more."""
-        kept = [use for use in self.wire.uses if use.end_ms > now_ms or use.last_ms + LONGEST_MS > now_ms]
+        """Drop the entries that do not matter any more."""
+        kept = [use for use in self.wire.uses if use.expire_ms > now_ms]
         if len(kept) < len(self.wire.uses):
             wire = state_pb2.UserLedger(tenant=self.wire.tenant, user_id=self.wire.user_id, uses=kept)
             self.wire = wire

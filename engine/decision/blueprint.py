@@ -18,7 +18,7 @@ from engine.ruleset.match import Matched
 from engine.ruleset.rules import Rule
 
 KEPT = 4096
-"""Bound on the blueprints kept per answer, and on the decisions per blueprint; at it they are forgotten and made anew."""
+"""Bound on the blueprints per answer and on the decisions per blueprint; at it they are forgotten and made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class LimitAsk:
     """A limit that one candidate must pass; rules that share its name are merged into it.
 
     `max` is the smallest of theirs (None = unlimited) and `rule_max` the rule it comes from; `min_interval_ms` and
-    `rule_gap` likewise the longest. `per_step`: refused, it takes away this candidate, and it counts for each step; else
-    it is counted once per message. `use` is its place among the uses of the blueprint.
+    `rule_gap` likewise the longest. `per_step`: refused, it takes away this candidate, and it counts for each step;
+    else it is counted once per message. `use` is its place among the uses of the blueprint.
     """
 
     name: str
@@ -234,7 +234,7 @@ def _part(channel: str, name: str) -> Callable[[Message], str]:
             return fingerprint
         case _:
             index = Message._fields.index(name)
-            return lambda message: escape(message[index])
+            return lambda message: escape(str(message[index]))
 
 
 def account_name(template: str, channel: str) -> Callable[[Message], str]:

@@ -14,8 +14,8 @@ _STRICTNESS = {"SLOW": 1, "PAUSED": 2}
 class BreakerVerdict:
     """The state that the rules ask for. `speed` is the share of the usual rate (SLOW only).
 
-    It ends by itself after `back_windows` windows in a row with an error rate below `back_error_rate`; 0 windows = not by
-    itself. `rule` is the index of the deciding rule.
+    It ends by itself after `back_windows` windows in a row with an error rate below `back_error_rate`; 0 windows = not
+    by itself. `rule` is the index of the deciding rule.
     """
 
     state: str

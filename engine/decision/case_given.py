@@ -78,31 +78,49 @@ def read_message(given: Mapping[str, Any], zone: str, ruleset: RuleSet) -> Messa
     category = _choice(written["category"], LIFE_MS, "message.category")
     template = written.get("template") or ""
     wishes = written.get("wishes") or {}
-    names = ("request_id", "scene", "campaign", "owner", "department", "conversion_goal")
+    strategy = wishes.get("strategy")
     return Message(
-        **{name: str(written[name]) for name in ("tenant", "line", "user_id")},
-        **{name: str(written.get(name) or "") for name in names},
+        tenant=str(written["tenant"]),
+        line=str(written["line"]),
+        user_id=str(written["user_id"]),
         category=category,
         priority=_choice(written.get("priority") or PRIORITY[category], PRIORITIES, "message.priority"),
         content=None if template else _content(written["content"]),
-        template=template,
+        template=_template(template),
         params=written.get("params") or {},
         addresses=tuple((one.get("channel") or "", str(one.get("value"))) for one in written.get("addresses") or ()),
         wished_channels=tuple(_channels(wishes.get("channels") or [], ruleset, "message.wishes.channels")),
-        wished_strategy=_choice(wishes["strategy"], STRATEGIES, "wishes.strategy") if wishes.get("strategy") else "",
-        **{f"{name}_ms": _optional_time(written, name, zone) for name in ("occurred_at", "send_after", "expire_at")},
+        wished_strategy=_choice(strategy, STRATEGIES, "message.wishes.strategy") if strategy else "",
+        occurred_at_ms=_optional_time(written, "occurred_at", zone),
+        send_after_ms=_optional_time(written, "send_after", zone),
+        expire_at_ms=_optional_time(written, "expire_at", zone),
+        request_id=_name(written, "request_id"),
+        scene=_name(written, "scene"),
+        campaign=_name(written, "campaign"),
+        owner=_name(written, "owner"),
+        department=_name(written, "department"),
+        conversion_goal=_name(written, "conversion_goal"),
     )
+
+
+def _name(written: Mapping[str, Any], name: str) -> str:
+    return str(written.get(name) or "")
+
+
+def _template(written: Any) -> str:
+    return str(written.get("id") or "") if isinstance(written, Mapping) else str(written)
 
 
 def _content(written: Any) -> Content:
     if not isinstance(written, Mapping):
         raise ValueError("message.content: write {text: …}")
-    fields = [str(written.get(name) or "") for name in ("title", "text", "html", "url")]
-    overrides = sorted(
-        (channel, *(str((other or {}).get(name) or "") for name in ("title", "text", "html", "url")))
-        for channel, other in (written.get("channels") or {}).items()
-    )
-    return Content(*fields, overrides=tuple(overrides))  # type: ignore[arg-type]  # five texts each
+    overrides = sorted((channel, *_wording(other or {})) for channel, other in (written.get("channels") or {}).items())
+    return Content(*_wording(written), tuple(overrides))
+
+
+def _wording(written: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    title, text, html, url = (str(written.get(name) or "") for name in ("title", "text", "html", "url"))
+    return title, text, html, url
 
 
 def read_state(given: Mapping[str, Any], message: Message, user: User, now_ms: int, ruleset: RuleSet) -> State:
@@ -121,9 +139,7 @@ def read_state(given: Mapping[str, Any], message: Message, user: User, now_ms: i
     return State(users, ledger, Breakers(platform, states), user.zone)
 
 
-def _use(
-    written: Mapping[str, Any], message: Message, user: User, now_ms: int, ruleset: RuleSet
-) -> tuple[UseKey, Use]:
+def _use(written: Mapping[str, Any], message: Message, user: User, now_ms: int, ruleset: RuleSet) -> tuple[UseKey, Use]:
     name = written.get("limit")
     limits = [rule.effect for rule in ruleset.rules if isinstance(rule.effect, Limit) and rule.effect.name == name]
     if not limits:
@@ -192,5 +208,3 @@ def _time(text: Any, zone: str, path: str) -> int:
         return parse_local(str(text), zone)
     except ValueError:
         raise ValueError(f'{path}: "{text}" is no time; write "2026-01-05T12:00"') from None
-
-

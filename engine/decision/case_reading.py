@@ -15,11 +15,9 @@ MESSAGE_KEYS: Final = frozenset(
     "tenant line user_id request_id category priority scene campaign content template params addresses wishes "
     "occurred_at send_after expire_at owner department conversion_goal".split()
 )
-WINDOW_KEYS: Final = frozenset(
-    "count errors timeouts consecutive_timeouts error_rate timeout_rate".split()
-)
-_SUBJECT = {"name": None, "channel": None, "state": None, "window": {key: None for key in WINDOW_KEYS}}
-_MESSAGE: dict[str, Any] = {key: None for key in MESSAGE_KEYS}
+WINDOW_KEYS: Final = frozenset("count errors timeouts consecutive_timeouts error_rate timeout_rate".split())
+_SUBJECT = {"name": None, "channel": None, "state": None, "window": dict.fromkeys(WINDOW_KEYS)}
+_MESSAGE: dict[str, Any] = dict.fromkeys(MESSAGE_KEYS)
 _MESSAGE["content"] = dict.fromkeys(("title", "text", "html", "url", "channels"))
 _MESSAGE["wishes"] = dict.fromkeys(("channels", "strategy"))
 _MESSAGE["addresses"] = [dict.fromkeys(("channel", "value"))]
@@ -65,7 +63,7 @@ SHAPE: Final[dict[str, Any]] = {
         "back": dict.fromkeys(("windows", "error_rate_below")),
     },
 }
-"""The keys a case may have: a nested dict names them, None leaves a value open, a list is a list of such, "*" is any."""
+"""The keys a case may have: a nested dict names them, None leaves a value open, a list is a list of such, "*" any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,9 @@ def read_cases(files: Mapping[str, bytes], issues: Issues) -> Iterator[Case]:
                 if case is not None:
                     yield case
         elif document is not None:
-            text = f"a rule-test file is a list of cases, each with name, given and expect; this is {describe(document)}"
+            text = (
+                f"a rule-test file is a list of cases, each with name, given and expect; this is {describe(document)}"
+            )
             issues.error("wrong-type", document.span, text, "- name: …")
 
 
@@ -148,5 +148,3 @@ def to_plain(node: Node) -> Any:
     if isinstance(node, Sequence):
         return [to_plain(item) for item in node.items]
     return node.value()
-
-

@@ -11,9 +11,7 @@ from engine.decision.model import Message
 
 # The GSM 7-bit default alphabet and, after it, the characters that take an escape and so count twice
 # (3GPP TS 23.038, section 6.2.1).
-_GSM = re.compile(
-    r"[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,\-./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà\f\^{}\\\[~\]|€]*"
-)
+_GSM = re.compile(r"[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,\-./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà\f\^{}\\\[~\]|€]*")
 _GSM_ESCAPED = re.compile(r"[\f\^{}\\\[~\]|€]")
 
 

@@ -31,12 +31,16 @@ AccountKey = tuple[str, str]
 
 @dataclass(slots=True)
 class Use:
-    """The running window of one limit for one key; times in milliseconds, `count` at least 1."""
+    """The running window of one limit for one key; times in milliseconds, `count` at least 1.
+
+    `expire_ms` is when it stops mattering: the later of its end and the last touch plus the limit's least interval.
+    """
 
     start_ms: int
     end_ms: int
     count: int
     last_ms: int
+    expire_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -154,6 +158,7 @@ def touch(user: dict[UseKey, Use], key: UseKey, proposal: Proposal, ask: LimitAs
         use.count += 1
         if now_ms > use.last_ms:
             use.last_ms = now_ms
+    use.expire_ms = max(use.end_ms, now_ms + ask.min_interval_ms)
     return use
 
 

@@ -107,7 +107,7 @@ class Message(NamedTuple):
     conversion_goal: str = ""
     content: Content | None = None
     template: str = ""
-    params: Mapping[str, Any] = {}  # noqa: RUF012  (never changed; a tuple's default costs nothing)
+    params: Mapping[str, Any] = {}
     addresses: tuple[tuple[str, str], ...] = ()
     wished_channels: tuple[str, ...] = ()
     wished_strategy: str = ""

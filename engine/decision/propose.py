@@ -15,7 +15,6 @@ from engine.ruleset.effects import Drop, Exclude, Hold
 from engine.ruleset.match import Matched
 from engine.ruleset.rules import Rule
 
-
 _NOT_WISHED = Refusal(Reason.NOT_WISHED, -1, 0)
 _NO_ADDRESS = Refusal(Reason.NO_ADDRESS, -1, 0)
 
@@ -23,9 +22,9 @@ _NO_ADDRESS = Refusal(Reason.NO_ADDRESS, -1, 0)
 class Proposal(NamedTuple):
     """What the rules ask for: everything `admit` must know, and nothing that depends on what has been used up.
 
-    `refusal` is set when the message as a whole is held or dropped; then there is no candidate. Otherwise `plan` is what
-    the routing rule asks; `refusals` says of each of its candidates why the rules already leave it out or hold it, or
-    None; its limits and charges point into `uses` (limit name, key) and `charges`.
+    `refusal` is set when the message as a whole is held or dropped; then there is no candidate. Otherwise `plan` is
+    what the routing rule asks; `refusals` says of each of its candidates why the rules already leave it out or hold it,
+    or None; its limits and charges point into `uses` (limit name, key) and `charges`.
     """
 
     message: Message
@@ -64,9 +63,7 @@ def propose(message: Message, user: User, now_ms: int, matched: Matched, plan: B
     return Proposal(message, user.zone, now_ms, expire_ms, matched, None, plan, refusals, uses, charges)
 
 
-def _refuse_message(
-    message: Message, user: User, now_ms: int, expire_ms: int, matched: Matched
-) -> Refusal | None:
+def _refuse_message(message: Message, user: User, now_ms: int, expire_ms: int, matched: Matched) -> Refusal | None:
     if now_ms >= expire_ms:
         return Refusal(Reason.EXPIRED, -1, 0)
     if matched.drop is not None:
@@ -98,9 +95,7 @@ def _within(held: Refusal, expire_ms: int) -> Refusal:
     return held if held.until_ms < expire_ms else Refusal(Reason.EXPIRES_FIRST, held.rule, 0)
 
 
-def _refuse(
-    one: CandidateBlueprint, message: Message, user: User, now_ms: int, expire_ms: int
-) -> Refusal | None:
+def _refuse(one: CandidateBlueprint, message: Message, user: User, now_ms: int, expire_ms: int) -> Refusal | None:
     channel = one.choice.channel
     if message.wished_channels and channel not in message.wished_channels:
         return _NOT_WISHED

@@ -59,8 +59,18 @@ class Judgement:
     """
 
     __slots__ = (
-        "admission", "decision", "error", "facts", "fingerprint", "matched", "message", "now_ms", "plan", "proposal", "user"
-    )  # fmt: skip
+        "admission",
+        "decision",
+        "error",
+        "facts",
+        "fingerprint",
+        "matched",
+        "message",
+        "now_ms",
+        "plan",
+        "proposal",
+        "user",
+    )
 
     message: Message
     now_ms: int

@@ -50,9 +50,7 @@ def _settle_refused(proposal: Proposal, rules: Sequence[Rule], version: str) -> 
     return decision
 
 
-def _decide(
-    proposal: Proposal, plan: Blueprint, admission: Admission, rules: Sequence[Rule], version: str
-) -> Decision:
+def _decide(proposal: Proposal, plan: Blueprint, admission: Admission, rules: Sequence[Rule], version: str) -> Decision:
     route_id = plan.route_rule.id
     refusals = tuple(
         ChannelRefusal(candidate.choice.channel, refusal.reason, _rule_id(refusal, rules, ""), refusal.until_ms)
@@ -102,9 +100,7 @@ def _plan(proposal: Proposal, plan: Blueprint, admission: Admission) -> Plan:
     return Plan(strategy, proposal.priority, tuple(steps))
 
 
-def charges_taken(
-    proposal: Proposal, plan: Blueprint, admission: Admission, index: int
-) -> tuple[Charge, ...]:
+def charges_taken(proposal: Proposal, plan: Blueprint, admission: Admission, index: int) -> tuple[Charge, ...]:
     """Return what taking this candidate cost: a charge per message falls on the first one taken."""
     if index not in admission.taken:
         return ()

@@ -6,7 +6,7 @@ it was before the message was admitted, which the caller keeps for that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -74,7 +74,7 @@ Before = dict[tuple[str, str], Use]
 def uses_before(ledger: LedgerModel, tenant: str, user_id: str) -> Before:
     """Copy what a user has used, to explain the next admission by it."""
     uses = ledger.uses.get((tenant, user_id), {})
-    return {key: Use(use.start_ms, use.end_ms, use.count, use.last_ms) for key, use in uses.items()}
+    return {key: replace(use) for key, use in uses.items()}
 
 
 def explain(judgement: Judgement, before: Before, ruleset: RuleSet) -> Trace:
@@ -90,6 +90,7 @@ def explain(judgement: Judgement, before: Before, ruleset: RuleSet) -> Trace:
 
 
 def _rules(judgement: Judgement, ruleset: RuleSet) -> list[RuleTrace]:
+    assert judgement.matched is not None  # it was judged
     answers = [("", judgement.matched)]
     plan = judgement.plan
     if plan is not None:
@@ -105,11 +106,7 @@ def _rules(judgement: Judgement, ruleset: RuleSet) -> list[RuleTrace]:
 
 
 def _facts(judgement: Judgement, ruleset: RuleSet) -> dict[str, Any]:
-    values = {
-        fact.path: judgement.facts[fact.slot]
-        for fact in ruleset.schema.facts
-        if fact.path in ruleset.used_facts
-    }
+    values = {fact.path: judgement.facts[fact.slot] for fact in ruleset.schema.facts if fact.path in ruleset.used_facts}
     return {path: value for path, value in values.items() if value is not None and value is not UNREACHABLE}
 
 
@@ -167,7 +164,9 @@ def _limit(ask: LimitAsk, before: Before, proposal: Proposal, ruleset: RuleSet) 
     else:
         detail = f"{name}: {use.count} of {most} in the window until {iso_time(use.end_ms, proposal.zone)}"
     if use is not None and ask.min_interval_ms:
-        detail += f", last touch {iso_time(use.last_ms, proposal.zone)}, at least {ask.min_interval_ms / 1000:g} s apart"
+        detail += (
+            f", last touch {iso_time(use.last_ms, proposal.zone)}, at least {ask.min_interval_ms / 1000:g} s apart"
+        )
     rule = ask.rule_max if refusal is None else refusal.rule
     reason = Reason.NONE if refusal is None else refusal.reason
     return CheckTrace(ruleset.rules[rule].id, refusal is None, reason, detail)

@@ -14,9 +14,7 @@ from engine.ruleset.fact_types import Scope
 class RulesMatcher(Protocol):
     """The rules process, seen from here."""
 
-    async def match(
-        self, digest: str, program: int, fingerprints: Sequence[tuple[int, ...]]
-    ) -> list[tuple[int, ...]]:
+    async def match(self, digest: str, program: int, fingerprints: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
         """Return the matching rules of each fingerprint under the version with this digest.
 
         `program` is the position of the scope in `Scope`. Raises MatcherUnavailable.

@@ -6,16 +6,16 @@ line, so its result can travel between processes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.decision.cases import CaseReport, CaseResult, run_cases
 from engine.decision.session import Unknown
 from engine.errors import MatcherUnavailable
 from engine.flow.durable_matcher import DurableMatcher
-from engine.flow.folder import read_folder, read_tests
+from engine.flow.folder import read_folder, read_test_folder
 from engine.ruleset.compile import RuleSet, compile_version
 from engine.ruleset.fact_types import Scope
 from engine.ruleset.issues import Issue, Severity
@@ -25,15 +25,11 @@ _PROGRAMS = {scope: position for position, scope in enumerate(Scope)}
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What became of a version. `ruleset` is None when it may not be served; `issues` says why.
-
-    `files` are the texts it was made of, by their names within the folder, so that a copy can be kept.
-    """
+    """What became of a version. `ruleset` is None when it may not be served; `issues` says why."""
 
     version: str
     ruleset: RuleSet | None
     issues: tuple[Issue, ...]
-    files: Mapping[str, bytes]
 
 
 def load_version(rules_dir: str, version: str, tests_dir: str) -> Loaded:
@@ -44,21 +40,22 @@ def load_version(rules_dir: str, version: str, tests_dir: str) -> Loaded:
 def load_folder(folder: Path, tests: Path) -> Loaded:
     """Load the version in a folder and run its tests; a test that fails keeps it from being served."""
     found = read_folder(folder)
-    if found.has_errors:
-        return Loaded(folder.name, None, found.issues, found.files)
-    compiled = compile_version(folder.name, found.files)
+    compiled = compile_version(folder.name, found.files, found.unreadable)
     issues = (*found.issues, *compiled.issues)
-    if compiled.ruleset is None:
-        return Loaded(folder.name, None, issues, found.files)
+    if compiled.ruleset is None or found.has_errors:
+        return Loaded(folder.name, None, issues)
     report = test_ruleset(compiled.ruleset, tests)
     issues += (*report.issues, *(_failed(result) for result in report.results if not result.passed))
-    return Loaded(folder.name, None if report.failed else compiled.ruleset, issues, found.files)
+    return Loaded(folder.name, None if report.failed else compiled.ruleset, issues)
 
 
 def test_ruleset(ruleset: RuleSet, tests: Path) -> CaseReport:
     """Run the rule tests in a folder by durable-rules; no folder, no cases."""
+    found = read_test_folder(tests) if tests.is_dir() else None
+    files = {f"{tests.parent.name}/{tests.name}/{name}": text for name, text in found.files.items()} if found else {}
     with closing(matcher_of(ruleset)) as matcher:
-        return run_cases(ruleset, read_tests(tests), lambda unknown: ask(matcher, unknown))
+        report = run_cases(ruleset, files, lambda unknown: ask(matcher, unknown))
+    return replace(report, issues=(*(found.issues if found else ()), *report.issues))
 
 
 def matcher_of(ruleset: RuleSet) -> DurableMatcher:

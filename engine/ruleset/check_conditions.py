@@ -73,5 +73,3 @@ def _with(schema: FactsSchema, path: str) -> FactsSchema:
     """The same schema with one fact always there, to ask what else may be missing."""
     facts = tuple(replace(fact, optional=fact.optional and fact.path != path) for fact in schema.facts)
     return replace(schema, facts=facts)
-
-

@@ -128,7 +128,9 @@ def build_program(conditions: Sequence[tuple[int, Condition]], schema: FactsSche
     terms = tuple(draft.table.terms)
     made = (Conjunction(rule, tests) for rule, cases in draft.cases.items() for tests in _tests(cases, terms))
     generated = generate(terms, schema, scope)
-    return Program(scope, schema, terms, tuple(made), draft.judgements, generated, _generate_shared(terms, schema, scope))
+    return Program(
+        scope, schema, terms, tuple(made), draft.judgements, generated, _generate_shared(terms, schema, scope)
+    )
 
 
 def _generate_shared(terms: Sequence[Term], schema: FactsSchema, scope: Scope) -> Generated | None:

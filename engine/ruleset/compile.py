@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,9 +66,12 @@ class Compiled:
     issues: tuple[Issue, ...]
 
 
-def compile_version(version: str, files: Mapping[str, bytes]) -> Compiled:
-    """Parse, check and compile one version. `files` maps a path within its folder to the content."""
-    parsed = check(parse_version(version, files))
+def compile_version(version: str, files: Mapping[str, bytes], unreadable: Collection[str] = ()) -> Compiled:
+    """Parse, check and compile one version.
+
+    `files` maps a path within its folder to the content; `unreadable` names files that are there but could not be read.
+    """
+    parsed = check(parse_version(version, files, unreadable))
     if parsed.has_errors or parsed.schema is None:
         return Compiled(None, parsed.issues)
     programs = {
@@ -77,9 +80,7 @@ def compile_version(version: str, files: Mapping[str, bytes]) -> Compiled:
         )
         for scope in Scope
     }
-    ruleset = RuleSet(
-        parsed.version, parsed.digest, parsed.schema, parsed.rules, KeywordLists(parsed.lists), programs
-    )
+    ruleset = RuleSet(parsed.version, parsed.digest, parsed.schema, parsed.rules, KeywordLists(parsed.lists), programs)
     return Compiled(ruleset, parsed.issues)
 
 

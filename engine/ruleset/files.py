@@ -1,6 +1,6 @@
 """The files that make a version: which names, how large, and how their bytes become text.
 
-    facts.yaml  interception.yaml  fatigue.yaml  budget.yaml  routing.yaml  breaker.yaml  lists/<name>.txt
+facts.yaml  interception.yaml  fatigue.yaml  budget.yaml  routing.yaml  breaker.yaml  lists/<name>.txt
 """
 
 from __future__ import annotations
@@ -62,10 +62,12 @@ def limit_of(name: str) -> int:
 
 
 def size_text(size: int) -> str:
-    """Write a number of bytes for people: 1,536 bytes, 20.0 KiB, 10.0 MiB."""
+    """Write a number of bytes for people: 1 MiB, 9.5 MiB, 20 KiB, 1,048,577 bytes."""
     for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
-        if size >= 10 * unit or size == unit:
+        if size >= 1.1 * unit or (size and size % unit == 0):
             return f"{size / unit:,.1f} {name}".replace(".0 ", " ")
+        if size > unit:
+            break
     return f"{size:,} bytes"
 
 

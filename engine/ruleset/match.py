@@ -1,7 +1,7 @@
 """From facts to matched rules: a scope's fingerprint, the memo of answers, and the hit policies.
 
-The matching itself is done by a matcher that is passed in (durable-rules, in the rules process) or, while it is away, by
-the plain interpreter. Both give the same answer for the same fingerprint, so each is asked once.
+The matching itself is done by a matcher that is passed in (durable-rules, in the rules process) or, while it is away,
+by the plain interpreter. Both give the same answer for the same fingerprint, so each is asked once.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def sort_out(rules: Sequence[Rule], matched: tuple[int, ...], erred: tuple[int, 
 class Memo:
     """Answers by fingerprint, at most about `size` of them.
 
-    Two generations: when the young one is full it becomes the old one, and the old one is forgotten. An answer asked for
-    again moves to the young. A hit in the young generation costs one dictionary lookup, which an exact LRU cannot.
+    Two generations: when the young one is full it becomes the old one, and the old one is forgotten. An answer asked
+    for again moves to the young. A hit in the young generation costs one dictionary lookup, which an exact LRU cannot.
     """
 
     __slots__ = ("_half", "misses", "old", "young")

@@ -71,9 +71,7 @@ class _Version:
         """Give the constants with whether a condition names them; those of facts.yaml are seen by every file."""
         used = {f"{family}.yaml": names for family, names in self.used.items()}
         used[FACTS] = set().union(*self.used.values())
-        return tuple(
-            Constant(name, place, name in used.get(file, ())) for (file, name), place in self.defined.items()
-        )
+        return tuple(Constant(name, place, name in used.get(file, ())) for (file, name), place in self.defined.items())
 
 
 def parse_version(name: str, files: Mapping[str, bytes], unreadable: Collection[str] = ()) -> Parsed:

@@ -73,8 +73,9 @@ def _flow(text: str, at: int, end: int, read: ReadCharacter) -> Placed:
     """Plain and quoted scalars: a single line break is a space, further ones are kept, blanks around them go."""
     placed: Placed = []
     while at < end:
-        if read is _double_character and text[at] == "\\" and text[at + 1 : at + 2] in _BREAKS:
-            _, at = _fold(text, at + 1, end)  # an escaped line break joins the lines with nothing between
+        if read is _double_character and text[at] == "\\" and text[at + 1 : at + 2] in tuple(_BREAKS):
+            folded, at = _fold(text, at + 1, end)  # an escaped line break joins the lines with nothing between
+            placed += folded
             continue
         blanks_end = at
         while blanks_end < end and text[blanks_end] in _BLANKS:
@@ -82,10 +83,10 @@ def _flow(text: str, at: int, end: int, read: ReadCharacter) -> Placed:
         if blanks_end < end and text[blanks_end] in _BREAKS:
             folded, at = _fold(text, blanks_end, end)
             placed += folded or [(" ", blanks_end)]
-            continue
-        placed += [(text[i], i) for i in range(at, blanks_end)]
-        at = blanks_end
-        if at < end:
+        elif blanks_end > at:
+            placed += [(text[i], i) for i in range(at, blanks_end)]
+            at = blanks_end
+        else:
             sign, length = read(text, at)
             placed.append((sign, at))
             at += length

@@ -11,7 +11,7 @@ from engine.ruleset.documents import Mapping, Node, Scalar
 from engine.ruleset.effects import EFFECTS, Effect
 from engine.ruleset.expressions import Names, parse_condition
 from engine.ruleset.facts_schema import read_definitions
-from engine.ruleset.issues import Issues
+from engine.ruleset.issues import Issue, Issues
 from engine.ruleset.reading import as_value, key_span, point, read
 from engine.ruleset.scalars import closest, describe, listing, shorten
 from engine.ruleset.source import Span
@@ -21,6 +21,7 @@ from engine.ruleset.written import THENS
 _LIKE_EXPRESSION: Final = re.compile(
     r"\b(message|user|content|now|channels?|budget|platform|provider)\.[a-z]|[=!<>]=|&&|\|\||\S [-+*/%<>] \S|\w\("
 )
+_LIST_FACT: Final = re.compile(r'"content\.hits\.(\w+)"')
 _FAMILY_OF: Final = {effect: family for family, effects in EFFECTS.items() for effect in effects}
 
 
@@ -46,17 +47,31 @@ def read_condition(rule: Mapping, names: Names, issues: Issues) -> Expr | None:
 
 
 def _parse(node: Scalar, names: Names, issues: Issues) -> Expr | None:
-    """Parse a condition; where YAML has cut it at a `#`, say so instead of complaining about the rest."""
+    """Parse a condition, and add to the complaints what only its surroundings explain."""
     found = Issues()
     expr = parse_condition(node.text, node.place, names, found)
-    after = node.span.source.text[node.span.end :].partition("\n")[0]
-    if expr is None and node.is_plain and after.lstrip(" ").startswith("#"):
-        hint = "put the whole condition in quotes: YAML takes what follows a blank and # for a comment"
-        found_here = [replace(issue, hint=hint) for issue in found.sorted()]
-        issues.extend(found_here)
-    else:
-        issues.extend(found.sorted())
+    for issue in found.sorted():
+        hint = _hint(issue, node, names)
+        issues.add(replace(issue, hint=hint) if hint else issue)
     return expr
+
+
+def _hint(issue: Issue, node: Scalar, names: Names) -> str:
+    """Give a better hint than the issue has; an empty text if there is none."""
+    after = node.span.source.text[node.span.end :].partition("\n")[0]
+    if issue.code == "cel-syntax" and node.is_plain and after.lstrip(" ").startswith("#"):
+        return "put the whole condition in quotes: YAML takes what follows a blank and # for a comment"
+    missing = _LIST_FACT.search(issue.message) if issue.code == "unknown-fact" else None
+    if missing is not None:
+        prefix = "content.hits."
+        lists = [path.removeprefix(prefix) for path in names.paths() if path.startswith(prefix)]
+        near = closest(missing[1], lists)
+        return f'did you mean "{prefix}{near}"?' if near else f"add the list as lists/{missing[1]}.txt"
+    if issue.hint:
+        return ""
+    if issue.code == "cel-syntax" and re.search(r"\bnot\s", node.text):
+        return "not is written !, as in !user.known"
+    return ""
 
 
 def read_effect(rule: Mapping, family: str, issues: Issues) -> Effect | None:

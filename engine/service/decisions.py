@@ -20,6 +20,7 @@ from engine.service.translate_state import assumed_parts, read_state, write_chan
 from signalbox.v1 import decision_pb2, message_pb2, state_pb2
 from signalbox.v1 import decision_service_pb2 as contract
 
+
 class DecisionServicer:
     """Answers DecisionService. `now_ms` is the server's clock; `batch_max` bounds a batch."""
 
@@ -50,11 +51,9 @@ class DecisionServicer:
         now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
         session = self._evaluator.session(state)
         response = contract.EvaluateBatchResponse(assumed=assumed_parts(request.state))
-        if request.trace:
-            await self._fill_traced(session, request, now_ms, response)
-        else:
-            await self._fill(session, request, now_ms, response)
-        write_changes(state.ledger, response.changed)
+        fill = self._fill_traced if request.trace else self._fill
+        last_ms = await fill(session, request, now_ms, response)
+        write_changes(state.ledger, response.changed, last_ms)
         return response
 
     async def EvaluateStream(
@@ -75,7 +74,7 @@ class DecisionServicer:
                 response.decision.CopyFrom(write_decision(judged.decision))
                 if trace is not None:
                     response.trace.CopyFrom(trace)
-                write_changes(state.ledger, response.changed)
+                write_changes(state.ledger, response.changed, now_ms)
             except InvalidInput as error:
                 response.error.CopyFrom(to_status(error))
             response.assumed.extend(part for part in assumed_parts(state_pb2.State()) if part not in given)
@@ -107,7 +106,8 @@ class DecisionServicer:
         request: contract.EvaluateBatchRequest,
         now_ms: int,
         response: contract.EvaluateBatchResponse,
-    ) -> None:
+    ) -> int:
+        """Judge all messages together; return the time of the last."""
         items, errors = _read_items(request, now_ms)
         judged = await self._evaluator.evaluate(session, items)
         numbers: dict[int, int] = {}
@@ -135,6 +135,7 @@ class DecisionServicer:
             results.add(decision=number)
         for decision, often in zip(decisions, times, strict=True):
             self._count(decision, often)
+        return items[-1][1] if items else now_ms
 
     async def _fill_traced(
         self,
@@ -142,12 +143,15 @@ class DecisionServicer:
         request: contract.EvaluateBatchRequest,
         now_ms: int,
         response: contract.EvaluateBatchResponse,
-    ) -> None:
+    ) -> int:
+        """Judge one message after the other, each with its explanation; return the time of the last."""
+        last_ms = now_ms
         for evaluation in request.evaluations:
             result = response.results.add()
             try:
                 at_ms = _read_now(evaluation.now) if evaluation.HasField("now") else now_ms
                 judged, trace = await self._judge_one(session, evaluation.message, at_ms, trace=True)
+                last_ms = at_ms
             except InvalidInput as error:
                 result.error.CopyFrom(to_status(error))
                 continue
@@ -155,11 +159,10 @@ class DecisionServicer:
             response.decisions.append(write_decision(judged.decision))
             if trace is not None:
                 result.trace.CopyFrom(trace)
+        return last_ms
 
 
-def _read_items(
-    request: contract.EvaluateBatchRequest, now_ms: int
-) -> tuple[Sequence[Item], dict[int, InvalidInput]]:
+def _read_items(request: contract.EvaluateBatchRequest, now_ms: int) -> tuple[Sequence[Item], dict[int, InvalidInput]]:
     """Read the messages of a batch; those that cannot be read are given by their place."""
     items: list[Item] = []
     errors: dict[int, InvalidInput] = {}

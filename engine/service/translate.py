@@ -30,7 +30,8 @@ STRATEGY_NAME = {n: name.removeprefix("STRATEGY_") for name, n in message_pb2.St
 
 _REQUIRED = ("tenant", "line", "user_id")
 _OPTIONAL = ("request_id", "scene", "campaign", "owner", "department", "conversion_goal")
-_LATEST_SECONDS = 253_402_300_799  # the end of the year 9999, where Timestamp ends
+LATEST_MS = 221_845_392_000_000
+"""The year 9000: later times are refused, so that no calendar ends within a message's life."""
 
 
 class Violations:
@@ -129,8 +130,8 @@ def check_name(value: str, path: str, bad: Violations, *, required: bool = True,
 def read_time(wire: Timestamp, path: str, bad: Violations) -> int:
     """Return a timestamp in milliseconds since the Unix epoch, cut off below."""
     seconds, nanos = wire.seconds, wire.nanos
-    if not 0 <= seconds <= _LATEST_SECONDS or not 0 <= nanos < 1_000_000_000:
-        bad.add(path, "is no time between the years 1970 and 9999")
+    if not 0 <= seconds * 1000 < LATEST_MS or not 0 <= nanos < 1_000_000_000:
+        bad.add(path, "is no time between the years 1970 and 9000")
         return 0
     return seconds * 1000 + nanos // 1_000_000
 
@@ -147,7 +148,7 @@ def _read_body(wire: message_pb2.Message, bad: Violations) -> tuple[Content | No
 
 
 def _read_content(wire: message_pb2.Content, bad: Violations) -> Content:
-    overrides = ()
+    overrides: tuple[tuple[str, str, str, str, str], ...] = ()
     if wire.channels:
         overrides = tuple(sorted((name, o.title, o.text, o.html, o.url) for name, o in wire.channels.items()))
         for override in overrides:

@@ -43,7 +43,7 @@ def write_decision(decision: Decision) -> decision_pb2.Decision:
     for refusal in decision.refusals:
         refused = wire.refusals.add(
             channel=refusal.channel,
-            reason=int(refusal.reason),  # type: ignore[arg-type]
+            reason=int(refusal.reason),
             rule_id=refusal.rule_id,
         )
         if refusal.until_ms:
@@ -53,7 +53,7 @@ def write_decision(decision: Decision) -> decision_pb2.Decision:
 
 def _write_plan(plan: Plan, wire: decision_pb2.Plan) -> None:
     wire.strategy = int(plan.strategy)  # type: ignore[assignment]
-    wire.priority = _PRIORITY[plan.priority]
+    wire.priority = _PRIORITY[plan.priority]  # type: ignore[assignment]
     for step in plan.steps:
         written = wire.steps.add(
             channel=step.channel,
@@ -74,12 +74,12 @@ def write_trace(trace: Trace, ruleset: RuleSet) -> decision_pb2.Trace:
     for one in trace.rules:
         wire.rules.add(rule_id=one.rule.id, family=one.rule.family, channel=one.channel, erred=one.erred)
     for candidate in trace.candidates:
-        written = wire.candidates.add(channel=candidate.channel, outcome=int(candidate.outcome))  # type: ignore[arg-type]
+        written = wire.candidates.add(channel=candidate.channel, outcome=int(candidate.outcome))
         for check in candidate.checks:
             written.checks.add(
                 rule_id=check.rule_id,
                 passed=check.passed,
-                reason=int(check.reason),  # type: ignore[arg-type]
+                reason=int(check.reason),
                 detail=check.detail,
             )
     wire.facts.update(_readable(trace.facts, ruleset))

@@ -6,7 +6,7 @@ from engine.decision.ledger_model import AccountKey, Balance, LedgerModel, Use, 
 from engine.decision.model import Breakers, User
 from engine.decision.moment import is_zone
 from engine.decision.session import State
-from engine.service.translate import CATEGORY, Violations, check_name, check_names, read_params
+from engine.service.translate import CATEGORY, LATEST_MS, Violations, check_name, check_names, read_params
 from signalbox.v1 import state_pb2
 
 MAX_USERS = 10_000
@@ -29,7 +29,7 @@ PARTS = {
 
 def assumed_parts(wire: state_pb2.State) -> list[state_pb2.StatePart]:
     """Return the parts that were not given: this server keeps no state of its own to take them from."""
-    return [number for name, number in PARTS.items() if not wire.HasField(name)]  # type: ignore[arg-type]
+    return [number for name, number in PARTS.items() if not wire.HasField(name)]
 
 
 def read_state(wire: state_pb2.State, default_zone: str, before: State | None = None) -> State:
@@ -106,9 +106,14 @@ def _read_ledger(wire: state_pb2.Ledger, bad: Violations) -> dict[UserKey, dict[
         ledger[key] = uses
         if len(uses) != len(one.uses):
             bad.add(f"{path}.uses", "holds the same limit and key twice")
-        if not all([0 <= u.start_ms <= u.end_ms and u.last_ms >= 0 and u.count > 0 for u in uses.values()]):
-            bad.add(f"{path}.uses", "needs count of at least 1 and times with 0 <= start_ms <= end_ms, last_ms >= 0")
+        if not all(map(_is_good, uses.values())):
+            text = "needs a count of at least 1, start_ms not after end_ms, and times from 1970 to the year 9000"
+            bad.add(f"{path}.uses", text)
     return ledger
+
+
+def _is_good(use: Use) -> bool:
+    return 0 <= use.start_ms <= use.end_ms < LATEST_MS and 0 <= use.last_ms < LATEST_MS and use.count > 0
 
 
 def _read_accounts(wire: state_pb2.Accounts, bad: Violations) -> dict[AccountKey, Balance]:
@@ -137,12 +142,21 @@ def _read_breakers(wire: state_pb2.Breakers, bad: Violations) -> Breakers:
     return Breakers(BREAKER_STATE.get(wire.platform, "NORMAL"), channels)
 
 
-def write_changes(ledger: LedgerModel, wire: state_pb2.State) -> None:
-    """Write the entries that admissions changed since the last time, and forget that they did."""
+def write_changes(ledger: LedgerModel, wire: state_pb2.State, now_ms: int) -> None:
+    """Write the entries that admissions changed since the last time and that still matter, and forget the change."""
     for (tenant, user_id), uses in ledger.changed_uses.items():
         add = wire.ledger.users.add(tenant=tenant, user_id=user_id).uses.add
         for (limit, key), use in uses.items():
-            add(limit=limit, key=key, start_ms=use.start_ms, end_ms=use.end_ms, count=use.count, last_ms=use.last_ms)
+            if use.expire_ms > now_ms:
+                add(
+                    limit=limit,
+                    key=key,
+                    start_ms=use.start_ms,
+                    end_ms=use.end_ms,
+                    count=use.count,
+                    last_ms=use.last_ms,
+                    expire_ms=use.expire_ms,
+                )
     for (tenant, name), balance in ledger.changed_accounts.items():
         wire.accounts.accounts.add(tenant=tenant, name=name, unit=balance.unit, left_micros=balance.left_micros)
     ledger.changed_uses.clear()

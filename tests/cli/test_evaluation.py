@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cli.evaluation.batches import BreakerStates, in_batches
 from cli.evaluation.rejects import Rejects
-from cli.evaluation.state import LONGEST_MS, KeptState
+from cli.evaluation.state import KeptState
 from cli.evaluation.tally import Tally
 from cli.mapping.messages import Prepared, Rejected
 from cli.mapping.model import BreakerTime
@@ -87,13 +87,13 @@ def test_parts_that_the_map_leaves_out_are_the_servers() -> None:
 
 
 def test_what_no_limit_can_ask_for_is_forgotten() -> None:
-    """Not before the longest interval is over, and never while its window runs."""
+    """An entry past its expire_ms is neither sent nor kept."""
     state, changed = KeptState("bank", None), state_pb2.State()
     uses = changed.ledger.users.add(tenant="bank", user_id="u").uses
     for n in range(100):
-        uses.add(limit=f"limit-{n}", count=1, end_ms=n, last_ms=n)
+        uses.add(limit=f"limit-{n}", count=1, end_ms=n, last_ms=n, expire_ms=n)
     state.take_in(changed)
-    (batch,) = in_batches([message(LONGEST_MS + 39)], 5, None, lambda rejected: None)
+    (batch,) = in_batches([message(39)], 5, None, lambda rejected: None)
 
     kept = state.request(batch).state.ledger.users[0].uses
 

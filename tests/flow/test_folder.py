@@ -256,6 +256,29 @@ def test_a_folder_swapped_under_our_hands_is_read_again(
     assert found.issues == ()
 
 
+def test_what_is_wrong_with_a_folder_is_said_in_full(version: Path) -> None:
+    """Each kind of trouble names the file, what it is, and what to do."""
+    for name in ("routing.yaml", "budget.yaml", "breaker.yaml", "fatigue.yaml"):
+        (version / name).unlink()
+    (version / "routing.yaml").symlink_to("/etc/passwd")
+    (version / "budget.yaml").symlink_to("nowhere")
+    os.mkfifo(version / "breaker.yaml")
+    os.truncate(version / "interception.yaml", 10_000_000)
+    (version / "fatigue.yml").touch()
+    assert render(read_folder(version).issues, color=False).splitlines() == [
+        "error[not-a-file] breaker.yaml:1:1: breaker.yaml is a pipe, not a file",
+        "    hint: put a plain text file here",
+        "error[broken-link] budget.yaml:1:1: budget.yaml is a link to nothing",
+        "    hint: put the file itself here",
+        'warning[unknown-file] fatigue.yml:1:1: "fatigue.yml" is not read: no file of a version is called so',
+        '    hint: did you mean "fatigue.yaml"?',
+        "error[too-large] interception.yaml:1:1: interception.yaml has 9.5 MiB; at most 1 MiB are allowed",
+        "    hint: is this the right file? A rule file is usually a few thousand characters long",
+        "error[link-leaves-folder] routing.yaml:1:1: routing.yaml is a link to a place outside this folder",
+        "    hint: copy the file here: a version must not change when something elsewhere does",
+    ]
+
+
 def test_rule_tests_are_read_as_carefully(version: Path) -> None:
     """A test folder gives its .yaml files; none there is no mistake, a pipe in it is."""
     assert {*NAMED_FILES} == set(read_test_folder(version).files)

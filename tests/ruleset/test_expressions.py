@@ -32,7 +32,7 @@ def test_well_typed_conditions_are_accepted(text: str) -> None:
         ("unknown-fact", 21, "message.priority == P0"),
         ("unknown-fact", 1, "message.params > 1"),
         ("impossible-value", 28, 'message.scene in ["trade", "acount"]'),
-        ("wrong-type", 1, "message.params.amount > 2 + 1.0 ".replace("2 + 1.0", "message.params.text")),
+        ("wrong-type", 1, "message.params.amount > message.params.text"),
         ("wrong-type", 25, "message.params.amount > 1 + message.params.amount"),
         ("wrong-type", 1, "now.local_hour + 1"),
         ("wrong-type", 1, '"a" in message.params.text'),
@@ -58,7 +58,7 @@ def test_well_typed_conditions_are_accepted(text: str) -> None:
         ("cel-literal", 1, "9223372036854775808 == 1"),
         ("cel-literal", 1, "1e400 > 1.0"),
         ("cel-literal", 1, "1. > 1.0"),
-        ("cel-literal", 25, '"a" == message.campaign || "\\q" == "a"'.replace('"a" == message.campaign || ', "message.params.text ==  ")),
+        ("cel-literal", 25, 'message.params.text == "\\q"'),
         ("cel-literal", 25, 'message.params.text == "\ud800"'),
         ("cel-literal", 25, 'message.params.text == "\\ud800"'),
         ("bad-pattern", 29, 'message.params.text.matches("(")'),
@@ -68,7 +68,7 @@ def test_well_typed_conditions_are_accepted(text: str) -> None:
         ("wrong-arguments", 1, "size() == 1"),
         ("unknown-function", 1, 'message.params.text.startswith("a")'),
         ("too-deep", 33, "(" * 33 + "true" + ")" * 33),
-        ("too-deep", 1, "1" + " + 1" * 40 + " == now.local_hour".replace("now", "now")),
+        ("too-deep", 1, "now.local_hour" + " + 1" * 40 + " == 1"),
         ("too-large", 1, "true && " * 600 + "true"),
     ],
 )  # fmt: skip
@@ -76,8 +76,6 @@ def test_what_is_not_of_the_language_is_refused_with_place(code: str, column: in
     """Each has its code and the column of what is wrong."""
     expr, issues = tried(text)
 
-    if code == "too-deep" and expr is not None:
-        pytest.skip("constants were folded")
     assert expr is None
     assert [(issue.code, issue.column) for issue in issues.sorted()] == [(code, column)], render(issues.sorted(), False)
 
@@ -175,7 +173,8 @@ def test_a_breaker_rule_has_one_subject(text: str) -> None:
 _ALPHABET = "()[]{}.,:?!&|=<>+-*/% \n\t\"'\\abtruefalsein0159xuLl_messag"
 _WORDS = st.lists(
     st.sampled_from(
-        ["message", ".", "scene", "==", '"a"', "&&", "||", "!", "(", ")", "has", "in", "[", "]", "?", ":", "1", "1.0", "-",
+        ["message", ".", "scene", "==", '"a"', "&&", "||", "!", "(", ")", "has", "in", "[", "]", "?", ":", "1",
+         "1.0", "-",
          "user.tags", "now.local_hour", "true", "%", "size", ".matches", '"', "'''", "\\", "/", ","]
     ),
     max_size=14,
@@ -194,8 +193,10 @@ def test_no_text_crashes_the_parser(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['"' + "\\n" * 1_999, '"""' + '\\"' * 1_990, "'" + "\\" * 3_999, "!" * 3_999 + "x", "-" * 3_990 + "x", "a." * 1_999 + "a",
-     "1+" * 1_999 + "1", "true?" * 700, "f(" + "1," * 1_900 + "1)", "(" * 4_000, "[" * 4_000, "r'''" + "''a" * 1_300, "1" * 4_000],
+    ['"' + "\\n" * 1_999, '"""' + '\\"' * 1_990, "'" + "\\" * 3_999, "!" * 3_999 + "x", "-" * 3_990 + "x",
+     "a." * 1_999 + "a",
+     "1+" * 1_999 + "1", "true?" * 700, "f(" + "1," * 1_900 + "1)", "(" * 4_000, "[" * 4_000, "r'''" + "''a" * 1_300,
+     "1" * 4_000],
     ids=lambda text: repr(text[:4]),
 )  # fmt: skip
 def test_a_hostile_condition_is_answered_soon(text: str) -> None:

@@ -149,7 +149,8 @@ def test_a_sent_value_becomes_one_of_its_type(expected: object, kind: Type, sent
     ("kind", "sent"),
     [
         (Type.INT, 1.5), (Type.INT, True), (Type.INT, "1"), (Type.INT, 1e300), (Type.INT, 2.0**60), (Type.DOUBLE, "1"),
-        (Type.DOUBLE, float("nan")), (Type.DOUBLE, float("inf")), (Type.DOUBLE, 10**400), (Type.BOOL, 1), (Type.STRING, 1),
+        (Type.DOUBLE, float("nan")), (Type.DOUBLE, float("inf")), (Type.DOUBLE, 10**400), (Type.BOOL, 1),
+        (Type.STRING, 1),
         (Type.STRING, "\ud800"), (Type.LIST_INT, [1, "a"]), (Type.LIST_INT, "12"), (Type.LIST_STRING, {"a": 1}),
         (Type.TIMESTAMP, "2026-01-05"), (Type.DURATION, "1 day"), (Type.OBJECT, [1]), (Type.STRING, {}),
     ],

@@ -54,7 +54,7 @@ def google_says(text: str, facts: Facts) -> bool | None:
 
 
 @given(st.integers(0, 2**48))
-@settings(max_examples=400)
+@settings(max_examples=250)
 def test_the_interpreter_says_what_google_says(seed: int) -> None:
     """Value for value and error for error, on random conditions and random facts."""
     random = Random(seed)

@@ -109,20 +109,22 @@ class UserLedger(_message.Message):
     def __init__(self, tenant: _Optional[str] = ..., user_id: _Optional[str] = ..., uses: _Optional[_Iterable[_Union[LimitUse, _Mapping]]] = ...) -> None: ...
 
 class LimitUse(_message.Message):
-    __slots__ = ("limit", "key", "start_ms", "end_ms", "count", "last_ms")
+    __slots__ = ("limit", "key", "start_ms", "end_ms", "count", "last_ms", "expire_ms")
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     START_MS_FIELD_NUMBER: _ClassVar[int]
     END_MS_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     LAST_MS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_MS_FIELD_NUMBER: _ClassVar[int]
     limit: str
     key: str
     start_ms: int
     end_ms: int
     count: int
     last_ms: int
-    def __init__(self, limit: _Optional[str] = ..., key: _Optional[str] = ..., start_ms: _Optional[int] = ..., end_ms: _Optional[int] = ..., count: _Optional[int] = ..., last_ms: _Optional[int] = ...) -> None: ...
+    expire_ms: int
+    def __init__(self, limit: _Optional[str] = ..., key: _Optional[str] = ..., start_ms: _Optional[int] = ..., end_ms: _Optional[int] = ..., count: _Optional[int] = ..., last_ms: _Optional[int] = ..., expire_ms: _Optional[int] = ...) -> None: ...
 
 class Accounts(_message.Message):
     __slots__ = ("accounts",)

@@ -1,0 +1,59 @@
+"""The names a condition may use, and what to say of one that it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.ruleset.fact_types import BREAKER_SCOPES, ROOTS, FactType, Scope
+from engine.ruleset.facts_schema import FactsSchema
+from engine.ruleset.issues import did_you_mean
+from engine.ruleset.syntax import Literal
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a condition may name. `family` decides which facts; `used` gathers the constants that were named."""
+
+    schema: FactsSchema
+    family: str
+    definitions: Mapping[str, Literal]
+    used: set[str] = field(default_factory=set)
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The scopes a condition of this family can turn out to have."""
+        if self.family == "breaker":
+            return tuple(BREAKER_SCOPES.values())
+        return (Scope.MESSAGE,) if self.family == "routing" else (Scope.MESSAGE, Scope.CHANNEL)
+
+    def fact(self, path: str) -> FactType | None:
+        """The fact of that path, or None."""
+        return next((fact for scope in self.scopes if (fact := self.schema.fact(path, scope))), None)
+
+    def paths(self) -> list[str]:
+        """Every path this family may read."""
+        return list(dict.fromkeys(path for scope in self.scopes for path in self.schema.paths(scope)))
+
+
+def unknown_name(name: str, names: Names) -> tuple[str, str]:
+    """What to say of a name that is neither a fact nor a constant here."""
+    shown = name[:80]
+    paths = names.paths()
+    inside = [path for path in paths if path.startswith(name + ".")]
+    if inside:
+        return f'"{shown}" is no value of its own', "name one of its facts, such as " + ", ".join(sorted(inside)[:3])
+    root = name.partition(".")[0]
+    if names.family == "routing" and root == "channel":
+        return f'"{shown}": routing chooses the channels, so it cannot read channel.*', "read channels.<name>.state"
+    if names.family == "breaker" and root in ROOTS and not any(path.startswith(root + ".") for path in paths):
+        return (
+            f'"{shown}": a breaker rule reads a window and the time only',
+            "known: provider.* channel.* platform.* now.*",
+        )
+    hint = did_you_mean(name, [*paths, *names.definitions])
+    if not hint and "." not in name:
+        hint = f'a text stands in quotes: "{shown}"'
+    if not hint and root in ("message", "user"):
+        hint = "facts of one's own are declared in facts.yaml"
+    return f'unknown fact "{shown}"', hint
