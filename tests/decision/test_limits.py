@@ -26,7 +26,6 @@ from tests.decision.rulesets import (
     session,
 )
 
-
 BLOCKED = '- {id: no, when: has(message.scene) && message.scene == "x", then: {drop: {reason: BLOCKED}}}'
 
 
