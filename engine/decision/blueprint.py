@@ -52,9 +52,13 @@ class ChargeAsk:
 
 @dataclass(frozen=True, slots=True)
 class CandidateBlueprint:
-    """One candidate channel: the rules that hold or exclude it, the limits and charges it must pass, in file order."""
+    """One candidate channel: the rules that hold or exclude it, the limits and charges it must pass, in file order.
+
+    `is_open`: no rule holds or excludes it.
+    """
 
     choice: ChannelChoice
+    is_open: bool
     holds: tuple[Rule, ...]
     exclude: Rule | None
     limits: tuple[LimitAsk, ...]
@@ -139,6 +143,7 @@ def _candidate(
     excludes.sort(key=lambda rule: rule.index)
     return CandidateBlueprint(
         choice=choice,
+        is_open=not holds and not excludes,
         holds=tuple(sorted(holds, key=lambda rule: rule.index)),
         exclude=excludes[0] if excludes else None,
         limits=_merge_limits(channel, _applying(matched.limits + own.limits, channel), uses),
@@ -214,9 +219,20 @@ def _use(limit: Limit, channel: str) -> Callable[[Message], tuple[str, str]]:
 
 def _charge(charge: effects.Charge, channel: str) -> Callable[[Message], Charge]:
     account, micros, unit = account_name(charge.account, channel), charge.micros, charge.unit
-    if charge.times_segments:
-        return lambda message: Charge(account(message), micros * segments(wording(message, channel)), unit)
-    return lambda message: Charge(account(message), micros, unit)
+    made: dict[tuple[str, int], Charge] = {}
+
+    def give(message: Message) -> Charge:
+        # A line has few accounts and a text few parts, so nearly every charge has been made before.
+        times = segments(wording(message, channel)) if charge.times_segments else 1
+        name = account(message)
+        found = made.get((name, times))
+        if found is None:
+            if len(made) >= KEPT:
+                made.clear()
+            found = made[name, times] = Charge(name, micros * times, unit)
+        return found
+
+    return give
 
 
 def escape(value: str) -> str:

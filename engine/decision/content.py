@@ -59,9 +59,10 @@ def wording(message: Message, channel: str) -> str:
     content = message.content
     if content is None:
         return ""
-    for override in content.overrides:
-        if override[0] == channel and override[2]:
-            return override[2]
+    if content.overrides:
+        for override in content.overrides:
+            if override[0] == channel and override[2]:
+                return override[2]
     return content.text or content.title
 
 

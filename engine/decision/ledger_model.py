@@ -127,11 +127,15 @@ class LedgerModel:
         key = (proposal.message.tenant, proposal.message.user_id)
         if one.limits and user is _NO_USES:
             user = self.uses[key] = {}
-        changed = self.changed_uses.setdefault(key, {}) if one.limits else {}
-        for ask in one.limits:
-            if first or ask.per_step:
-                name = proposal.uses[ask.use]
-                changed[name] = touch(user, name, proposal, ask)
+        if one.limits:
+            changed = self.changed_uses.get(key)
+            if changed is None:
+                changed = self.changed_uses[key] = {}
+            uses = proposal.uses
+            for ask in one.limits:
+                if first or ask.per_step:
+                    name = uses[ask.use]
+                    changed[name] = touch(user, name, proposal, ask)
         if self.accounts is not None:
             for charge in one.charges:
                 if first or charge.per_step:
@@ -158,7 +162,8 @@ def touch(user: dict[UseKey, Use], key: UseKey, proposal: Proposal, ask: LimitAs
         use.count += 1
         if now_ms > use.last_ms:
             use.last_ms = now_ms
-    use.expire_ms = max(use.end_ms, now_ms + ask.min_interval_ms)
+    expire_ms = now_ms + ask.min_interval_ms
+    use.expire_ms = expire_ms if expire_ms > use.end_ms else use.end_ms
     return use
 
 

@@ -38,11 +38,12 @@ def is_zone(name: str) -> bool:
 
 def local_time(zone: str, now_ms: int) -> LocalTime:
     """Return the wall clock in a zone at an instant. Weekday 1 is Monday."""
-    return _local_minute(zone, now_ms // MINUTE_MS)
+    return local_minute(zone, now_ms // MINUTE_MS)
 
 
 @lru_cache(maxsize=8192)
-def _local_minute(zone: str, minute: int) -> LocalTime:
+def local_minute(zone: str, minute: int) -> LocalTime:
+    """Return the wall clock in a zone at a minute since the Unix epoch."""
     local = datetime.fromtimestamp(minute * 60, ZoneInfo(zone))
     return LocalTime(local.hour, local.minute, local.isoweekday(), local.day, local.date().isoformat())
 

@@ -15,6 +15,7 @@ from engine.ruleset.effects import Drop, Exclude, Hold
 from engine.ruleset.match import Matched
 from engine.ruleset.rules import Rule
 
+_NOWHERE: frozenset[str] = frozenset()
 _NOT_WISHED = Refusal(Reason.NOT_WISHED, -1, 0)
 _NO_ADDRESS = Refusal(Reason.NO_ADDRESS, -1, 0)
 
@@ -57,10 +58,19 @@ def propose(message: Message, user: User, now_ms: int, matched: Matched, plan: B
     refusal = _refuse_message(message, user, now_ms, expire_ms, matched)
     if refusal is not None or plan is None:
         return Proposal(message, user.zone, now_ms, expire_ms, matched, refusal, None, (), (), ())
-    refusals = tuple([_refuse(one, message, user, now_ms, expire_ms) for one in plan.candidates])
+    reachable = user.channels if not message.wished_channels else _NOWHERE
+    refusals = tuple(
+        [
+            # Most candidates are open and reachable; that is seen without a call.
+            None if one.is_open and one.choice.channel in reachable else _refuse(one, message, user, now_ms, expire_ms)
+            for one in plan.candidates
+        ]
+    )
     uses = tuple([use(message) for use in plan.uses])
     charges = tuple([charge(message) for charge in plan.charges])
-    return Proposal(message, user.zone, now_ms, expire_ms, matched, None, plan, refusals, uses, charges)
+    return tuple.__new__(
+        Proposal, (message, user.zone, now_ms, expire_ms, matched, None, plan, refusals, uses, charges)
+    )
 
 
 def _refuse_message(message: Message, user: User, now_ms: int, expire_ms: int, matched: Matched) -> Refusal | None:

@@ -14,7 +14,7 @@ from engine.errors import FieldViolation, InvalidInput, TooLarge
 from engine.flow.evaluation import Evaluator
 from engine.service.counts import Counts
 from engine.service.status import to_status
-from engine.service.translate import Violations, read_message, read_time
+from engine.service.translate import LATEST_S, NO_TIME, read_message
 from engine.service.translate_decision import write_decision, write_trace
 from engine.service.translate_state import assumed_parts, read_state, write_changes
 from signalbox.v1 import decision_pb2, message_pb2, state_pb2
@@ -181,9 +181,7 @@ def _status(error: InvalidInput, counts: Counts) -> status_pb2.Status:
 
 
 def _read_now(wire: Timestamp) -> int:
-    bad = Violations()
-    now_ms = read_time(wire, "now", bad)
-    if now_ms == 0 and not bad.found:
-        bad.found.append(FieldViolation("now", "must be later than the Unix epoch"))
-    bad.check()
-    return now_ms
+    seconds, nanos = wire.seconds, wire.nanos
+    if not 0 < seconds < LATEST_S or not 0 <= nanos < 1_000_000_000:
+        raise InvalidInput([FieldViolation("now", NO_TIME)])
+    return seconds * 1000 + nanos // 1_000_000

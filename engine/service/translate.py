@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from google.protobuf.struct_pb2 import ListValue, Struct, Value
+from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from engine.decision.model import PRIORITY, Content, Message
@@ -20,7 +20,6 @@ MAX_ADDRESS = 512
 MAX_CONTENT_BYTES = 65_536
 MAX_PARAMS_BYTES = 16_384
 MAX_PARAMS_FIELDS = 64
-MAX_PARAMS_DEPTH = 8
 MAX_ADDRESSES = 32
 MAX_WISHES = 64
 
@@ -30,8 +29,10 @@ STRATEGY_NAME = {n: name.removeprefix("STRATEGY_") for name, n in message_pb2.St
 
 _REQUIRED = ("tenant", "line", "user_id")
 _OPTIONAL = ("request_id", "scene", "campaign", "owner", "department", "conversion_goal")
-LATEST_MS = 221_845_392_000_000
+LATEST_S = 221_845_392_000
 """The year 9000: later times are refused, so that no calendar ends within a message's life."""
+
+NO_TIME = "is no time between the years 1970 and 9000"
 
 
 class Violations:
@@ -75,27 +76,31 @@ def read_message(wire: message_pb2.Message) -> Message:
     if expire_at is not None and send_after is not None and expire_at <= send_after:
         bad.add("message.expire_at", "must be later than message.send_after")
     wished_channels, wished_strategy = _read_wishes(wire, bad) if wire.HasField("wishes") else ((), "")
-    message = Message(
-        tenant,
-        line,
-        user_id,
-        category,
-        priority or "",
-        request_id,
-        scene,
-        campaign,
-        owner,
-        department,
-        goal,
-        content,
-        template,
-        read_params(wire.params, "message.params", bad) if wire.HasField("params") else _NO_PARAMS,
-        _read_addresses(wire, bad) if wire.addresses else (),
-        wished_channels,
-        wished_strategy,
-        read_time(wire.occurred_at, "message.occurred_at", bad) if wire.HasField("occurred_at") else None,
-        send_after,
-        expire_at,
+    # A named tuple's own constructor takes twice as long (0.45 us).
+    message = tuple.__new__(
+        Message,
+        (
+            tenant,
+            line,
+            user_id,
+            category,
+            priority or "",
+            request_id,
+            scene,
+            campaign,
+            owner,
+            department,
+            goal,
+            content,
+            template,
+            read_params(wire.params, "message.params", bad) if wire.HasField("params") else _NO_PARAMS,
+            _read_addresses(wire, bad) if wire.addresses else (),
+            wished_channels,
+            wished_strategy,
+            read_time(wire.occurred_at, "message.occurred_at", bad) if wire.HasField("occurred_at") else None,
+            send_after,
+            expire_at,
+        ),
     )
     bad.check()
     return message
@@ -130,8 +135,8 @@ def check_name(value: str, path: str, bad: Violations, *, required: bool = True,
 def read_time(wire: Timestamp, path: str, bad: Violations) -> int:
     """Return a timestamp in milliseconds since the Unix epoch, cut off below."""
     seconds, nanos = wire.seconds, wire.nanos
-    if not 0 <= seconds * 1000 < LATEST_MS or not 0 <= nanos < 1_000_000_000:
-        bad.add(path, "is no time between the years 1970 and 9000")
+    if not 0 <= seconds < LATEST_S or not 0 <= nanos < 1_000_000_000:
+        bad.add(path, NO_TIME)
         return 0
     return seconds * 1000 + nanos // 1_000_000
 
@@ -153,12 +158,14 @@ def _read_content(wire: message_pb2.Content, bad: Violations) -> Content:
         overrides = tuple(sorted((name, o.title, o.text, o.html, o.url) for name, o in wire.channels.items()))
         for override in overrides:
             check_name(override[0], f'message.content.channels["{override[0]:.40}"]', bad)
-    content = Content(wire.title, wire.text, wire.html, wire.url, overrides)
-    size = wire.ByteSize()
-    if not (content.title or content.text or content.html):
+    title, text, html, url = wire.title, wire.text, wire.html, wire.url
+    content = Content(title, text, html, url, overrides)
+    if not (title or text or html):
         bad.add("message.content", "says nothing: give a title, a text or html")
-    elif size > MAX_CONTENT_BYTES:
-        bad.add("message.content", f"has {size} bytes; at most {MAX_CONTENT_BYTES} are allowed")
+    elif overrides or len(title) + len(text) + len(html) + len(url) > MAX_CONTENT_BYTES // 4:
+        size = wire.ByteSize()
+        if size > MAX_CONTENT_BYTES:
+            bad.add("message.content", f"has {size} bytes; at most {MAX_CONTENT_BYTES} are allowed")
     return content
 
 
@@ -219,25 +226,9 @@ def read_params(wire: Struct, path: str, bad: Violations) -> Mapping[str, Any]:
         bad.add(path, f"has {size} bytes; at most {MAX_PARAMS_BYTES} are allowed")
     elif len(wire.fields) > MAX_PARAMS_FIELDS:
         bad.add(path, f"holds {len(wire.fields)} fields; at most {MAX_PARAMS_FIELDS} are allowed")
-    elif size > _NESTED_BYTES and not _is_flat(wire, MAX_PARAMS_DEPTH - 1):
-        bad.add(path, f"lies deeper than {MAX_PARAMS_DEPTH} levels")
     else:
         return Params(wire)
     return _NO_PARAMS
-
-
-_NESTED_BYTES = 4 * MAX_PARAMS_DEPTH
-"""A Struct of fewer bytes cannot be nested too deeply: each level takes at least four."""
-
-
-def _is_flat(wire: Struct | ListValue, depth: int) -> bool:
-    """Is nothing in it deeper than this many levels? Parsing has bounded the depth already, at 100."""
-    values = wire.fields.values() if isinstance(wire, Struct) else wire.values
-    for value in values:
-        kind = value.WhichOneof("kind")
-        if kind in ("struct_value", "list_value") and not (depth and _is_flat(getattr(value, kind), depth - 1)):
-            return False
-    return True
 
 
 def _plain(wire: Value) -> Any:

@@ -6,7 +6,7 @@ from engine.decision.ledger_model import AccountKey, Balance, LedgerModel, Use, 
 from engine.decision.model import Breakers, User
 from engine.decision.moment import is_zone
 from engine.decision.session import State
-from engine.service.translate import CATEGORY, LATEST_MS, Violations, check_name, check_names, read_params
+from engine.service.translate import CATEGORY, LATEST_S, Violations, check_name, check_names, read_params
 from signalbox.v1 import state_pb2
 
 MAX_USERS = 10_000
@@ -113,7 +113,7 @@ def _read_ledger(wire: state_pb2.Ledger, bad: Violations) -> dict[UserKey, dict[
 
 
 def _is_good(use: Use) -> bool:
-    return 0 <= use.start_ms <= use.end_ms < LATEST_MS and 0 <= use.last_ms < LATEST_MS and use.count > 0
+    return 0 <= use.start_ms <= use.end_ms < LATEST_S * 1000 and 0 <= use.last_ms < LATEST_S * 1000 and use.count > 0
 
 
 def _read_accounts(wire: state_pb2.Accounts, bad: Violations) -> dict[AccountKey, Balance]:
