@@ -12,6 +12,7 @@ Read `start` from top to bottom to learn the system.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable
@@ -56,7 +57,9 @@ async def serve(config: Config, ready: Callable[[str], None]) -> None:
     asked_to_stop = stop_on_signals()
     try:
         async with AsyncExitStack() as parts:
-            ready(await start(config, parts))
+            address = await start(config, parts)
+            spare_collector()
+            ready(address)
             await asyncio.Event().wait()
     except asyncio.CancelledError:
         if not asked_to_stop.is_set():
@@ -96,6 +99,16 @@ async def start(config: Config, parts: AsyncExitStack) -> str:
     await reloader.start()
     health.ready()
     return address
+
+
+def spare_collector() -> None:
+    """Let the garbage collector look less often, and not at what start-up made.
+
+    A batch makes ten thousand tuples that refer to nothing in a circle and die with it; looking at them every 700 costs
+    8 % of its time.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def reload_options(config: Config, data: DataDirectory) -> ReloadOptions:

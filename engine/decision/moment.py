@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
+LONGEST_ZONE = 64
 
 
 class LocalTime(NamedTuple):
@@ -25,9 +26,14 @@ class LocalTime(NamedTuple):
     date: str
 
 
-@lru_cache(maxsize=1024)
 def is_zone(name: str) -> bool:
     """Is this the IANA name of a time zone?"""
+    # The cache keeps bad names too, so a caller must not choose how large they are; the longest real one has 32.
+    return len(name) <= LONGEST_ZONE and _is_zone(name)
+
+
+@lru_cache(maxsize=1024)
+def _is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):

@@ -67,6 +67,12 @@ class Trace:
     facts: dict[str, Any]
 
 
+_BY_ITSELF = {
+    Reason.NO_ADDRESS: "neither the message nor the user has an address for it",
+    Reason.NOT_WISHED: "the caller's wishes leave it out",
+    Reason.EXPIRES_FIRST: "it would be held beyond the message's life",
+}
+
 Before = dict[tuple[str, str], Use]
 """The uses of one user's limits before the message, copied."""
 
@@ -131,7 +137,9 @@ def _checks(
     assert proposal.plan is not None  # it has candidates
     candidate, by_rules = proposal.plan.candidates[index], proposal.refusals[index]
     if by_rules is not None:
-        return [_refused(by_rules, proposal, ruleset, "by the rules and the addresses alone")]
+        return [
+            _refused(by_rules, proposal, ruleset, _BY_ITSELF.get(by_rules.reason, "the rule leaves this channel out"))
+        ]
     checks = [CheckTrace("", True, Reason.NONE, "has an address; no interception rule refuses it")]
     for ask in candidate.limits:
         checks.append(_limit(ask, before, proposal, ruleset))
