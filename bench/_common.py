@@ -21,10 +21,14 @@ PACKAGES: Final = ("durable_rules", "zen-engine", "grpcio", "protobuf", "uvloop"
 
 
 def machine() -> dict[str, Any]:
-    """What a figure depends on besides the code: processor, cores, system, versions."""
+    """What a figure depends on besides the code: processor, cores, system, versions, and who else is at work.
+
+    Ask before the measuring begins: `load_before` is the load average of the last minute.
+    """
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
+        "load_before": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
@@ -105,6 +109,8 @@ def report(result: Mapping[str, Any], lines: Sequence[tuple[str, str]], as_json:
     about = result["machine"]
     packages = ", ".join(f"{name} {found}" for name, found in about["packages"].items())
     print(f"{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}; {packages}")
+    if about["load_before"] > about["cores"] / 2:
+        print(f"the machine was not idle (load {about['load_before']}): these figures are disturbed")
     print(result["workload"])
     width = max(len(name) for name, _ in lines)
     for name, value in lines:

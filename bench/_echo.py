@@ -1,7 +1,6 @@
 """A bare gRPC server on the same loop and library as ours: it reads the same request and returns the same answers.
 
-Run as a program with a file of answers (a batch reply whose field `traces` is not used would do; here one
-EvaluateResponse after the other, each after its length), it prints a ready line as `signalbox serve` does.
+Run as a program with a file of answers (`write_answers`) it prints a ready line as `signalbox serve` does.
 """
 
 from __future__ import annotations

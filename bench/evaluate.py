@@ -203,13 +203,14 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=16, help="unary calls under way at once (default 16)")
     given = parser.parse_args()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    about = _common.machine()
     result = measure(QUICK if given.quick else FULL, given.concurrency)
     workload = (
         f"{result.get('request_bytes')} bytes a request: a message, its user's state, 3-4 running limits, accounts; "
         f"{given.concurrency} calls under way, medians of {result.get('rounds')} interleaved rounds; answers "
         f"{'equal' if result['answers_equal'] else 'DIFFERENT'} by Evaluate, EvaluateBatch, EvaluateStream, interpreter"
     )
-    result |= {"workload": workload, "machine": _common.machine()}
+    result |= {"workload": workload, "machine": about}
     _common.report(result, table(result) if result["answers_equal"] else [("answers", "differ")], given.json)
     if not result["answers_equal"]:
         raise SystemExit(1)

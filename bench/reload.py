@@ -189,6 +189,7 @@ def main() -> None:
     parser.add_argument("--reloads", type=int, help="how many small reloads (default 10,000; quick 200)")
     given = parser.parse_args()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    about = _common.machine()
     reloads = given.reloads or (200 if given.quick else 10_000)
     rounds, seconds = (2, 4.0) if given.quick else (5, 10.0)
     result = measure(reloads, rounds, seconds)
@@ -196,7 +197,7 @@ def main() -> None:
         f"{RATE:.0f} calls a second of unary Evaluate, {rounds} rounds of {seconds:.0f} s without and with reloads of "
         f"{BIG} rules and their tests; then {reloads:,} different versions of ten rules"
     )
-    _common.report(result | {"workload": workload, "machine": _common.machine()}, table(result), given.json)
+    _common.report(result | {"workload": workload, "machine": about}, table(result), given.json)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def show_status(console: Console, answer: rule_service_pb2.StatusResponse) -> No
     console.print(f"  loads    {answer.reloads} taken into service, {answer.failures} failed", highlight=False)
     console.print(
         f"  matcher  {matcher}; restarted {answer.matcher.restarts} times, "
-        f"{answer.matcher.fallbacks:,} messages by the interpreter",
+        f"{answer.matcher.fallbacks:,} answers by the interpreter",
         highlight=False,
     )
     if answer.attempted_version and answer.attempted_version != answer.version:

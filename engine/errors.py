@@ -41,6 +41,10 @@ class TooLarge(SignalboxError):
     """A request is over a stated bound; nothing of it was judged."""
 
 
+class TooManyCalls(SignalboxError):
+    """As many calls are under way as the server takes at once; try again."""
+
+
 class RulesUnavailable(SignalboxError):
     """No rule set is loaded yet, so nothing can be decided."""
 

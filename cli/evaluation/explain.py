@@ -67,7 +67,8 @@ def show_trace(console: Console, trace: decision_pb2.Trace) -> None:
     if facts:
         console.print("[bold]Facts that the rules read[/]")
         console.print(
-            "  " + escape(", ".join(f"{path} = {_shown(value)}" for path, value in _flat(facts))), highlight=False
+            "  " + escape(", ".join(f"{path} = {_shown(value)}" for path, value in sorted(_flat(facts)))),
+            highlight=False,
         )
 
 
@@ -112,4 +113,6 @@ def _flat(facts: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
 def _shown(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -111,8 +111,8 @@ class RulesSettings(Section):
         20,
         ge=1,
         le=1000,
-        description="How long the rules process may be silent, in milliseconds, before it is restarted. Meanwhile "
-        "the plain interpreter gives the same answers, more slowly.",
+        description="How long the rules process may be silent, in milliseconds, before the plain interpreter answers "
+        "instead: the same answers, more slowly. A process that stays silent for 200 ms is restarted.",
     )
 
 

@@ -29,6 +29,10 @@ AccountKey = tuple[str, str]
 """(tenant, account name)"""
 
 
+MOST_TOUCHES = 2**31 - 1
+"""A counter stops there: what the contract can carry."""
+
+
 @dataclass(slots=True)
 class Use:
     """The running window of one limit for one key; times in milliseconds, `count` at least 1.
@@ -159,7 +163,7 @@ def touch(user: dict[UseKey, Use], key: UseKey, proposal: Proposal, ask: LimitAs
     if use is None or now_ms >= use.end_ms:
         use = user[key] = Use(now_ms, proposal.window_end(ask), 1, now_ms)
     else:
-        use.count += 1
+        use.count = min(use.count + 1, MOST_TOUCHES)
         if now_ms > use.last_ms:
             use.last_ms = now_ms
     expire_ms = now_ms + ask.min_interval_ms

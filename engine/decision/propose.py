@@ -54,7 +54,10 @@ def propose(message: Message, user: User, now_ms: int, matched: Matched, plan: B
 
     `plan` is the blueprint of the matched routing rule; None without one.
     """
-    expire_ms = message.expire_at_ms or (message.send_after_ms or now_ms) + LIFE_MS[message.category]
+    expire_ms = message.expire_at_ms
+    if expire_ms is None:
+        begin_ms = now_ms if message.send_after_ms is None else message.send_after_ms
+        expire_ms = begin_ms + LIFE_MS[message.category]
     refusal = _refuse_message(message, user, now_ms, expire_ms, matched)
     if refusal is not None or plan is None:
         return Proposal(message, user.zone, now_ms, expire_ms, matched, refusal, None, (), (), ())

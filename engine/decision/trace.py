@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from engine.decision.blueprint import LimitAsk
-from engine.decision.ledger_model import LedgerModel, Use, refuse_touch
+from engine.decision.blueprint import CandidateBlueprint, LimitAsk
+from engine.decision.ledger_model import LedgerModel, Use, UseKey, refuse_touch, touch
 from engine.decision.model import Admission, Reason, Refusal
 from engine.decision.moment import iso_time
 from engine.decision.propose import Proposal
@@ -73,26 +73,25 @@ _BY_ITSELF = {
     Reason.EXPIRES_FIRST: "it would be held beyond the message's life",
 }
 
-Before = dict[tuple[str, str], Use]
-"""The uses of one user's limits before the message, copied."""
+Uses = dict[UseKey, Use]
+"""What one user has used of the limits; a copy, which explaining goes on to change."""
 
 
-def uses_before(ledger: LedgerModel, tenant: str, user_id: str) -> Before:
+def uses_before(ledger: LedgerModel, tenant: str, user_id: str) -> Uses:
     """Copy what a user has used, to explain the next admission by it."""
     uses = ledger.uses.get((tenant, user_id), {})
     return {key: replace(use) for key, use in uses.items()}
 
 
-def explain(judgement: Judgement, before: Before, ruleset: RuleSet) -> Trace:
-    """Explain a judgement; `before` is what the user had used just before it."""
-    return Trace(
-        rules=tuple(_rules(judgement, ruleset)),
-        candidates=tuple(
-            _candidate(judgement.proposal, judgement.admission, index, before, ruleset)
-            for index in range(len(judgement.proposal.refusals))
-        ),
-        facts=_facts(judgement, ruleset),
-    )
+def explain(judgement: Judgement, before: Uses, ruleset: RuleSet) -> Trace:
+    """Explain a judgement; `before` is what the user had used just before it, and is used up by this."""
+    proposal, admission = judgement.proposal, judgement.admission
+    candidates = tuple(_candidate(_Step(proposal, admission, index), before, ruleset) for index in _indexes(proposal))
+    return Trace(tuple(_rules(judgement, ruleset)), candidates, _facts(judgement, ruleset))
+
+
+def _indexes(proposal: Proposal) -> range:
+    return range(len(proposal.refusals))
 
 
 def _rules(judgement: Judgement, ruleset: RuleSet) -> list[RuleTrace]:
@@ -116,40 +115,69 @@ def _facts(judgement: Judgement, ruleset: RuleSet) -> dict[str, Any]:
     return {path: value for path, value in values.items() if value is not None and value is not UNREACHABLE}
 
 
-def _candidate(
-    proposal: Proposal, admission: Admission, index: int, before: Before, ruleset: RuleSet
-) -> CandidateTrace:
-    assert proposal.plan is not None  # it has candidates
-    candidate, refusal = proposal.plan.candidates[index], admission.refusals[index]
-    if index in admission.taken:
-        outcome = Outcome.TAKEN
-    elif refusal is None:
-        outcome = Outcome.NOT_NEEDED
-    else:
-        outcome = Outcome.HELD if refusal.until_ms else Outcome.REFUSED
-    checks = [] if outcome is Outcome.NOT_NEEDED else _checks(proposal, index, refusal, before, ruleset)
-    return CandidateTrace(candidate.choice.channel, outcome, tuple(checks))
+class _Step(NamedTuple):
+    """One candidate of an admission under explanation."""
+
+    proposal: Proposal
+    admission: Admission
+    place: int
+
+    @property
+    def blueprint(self) -> CandidateBlueprint:
+        """What the rules ask of it."""
+        assert self.proposal.plan is not None  # it has candidates
+        return self.proposal.plan.candidates[self.place]
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why it does not take part."""
+        return self.admission.refusals[self.place]
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of it."""
+        if self.place in self.admission.taken:
+            return Outcome.TAKEN
+        if self.refusal is None:
+            return Outcome.NOT_NEEDED
+        return Outcome.HELD if self.refusal.until_ms else Outcome.REFUSED
+
+    @property
+    def is_first(self) -> bool:
+        """Was nothing taken before it, so that limits and charges per message fall on it?"""
+        return not any(taken < self.place for taken in self.admission.taken)
 
 
-def _checks(
-    proposal: Proposal, index: int, refusal: Refusal | None, before: Before, ruleset: RuleSet
-) -> list[CheckTrace]:
-    assert proposal.plan is not None  # it has candidates
-    candidate, by_rules = proposal.plan.candidates[index], proposal.refusals[index]
+def _candidate(step: _Step, uses: Uses, ruleset: RuleSet) -> CandidateTrace:
+    outcome = step.outcome
+    checks = [] if outcome is Outcome.NOT_NEEDED else _checks(step, uses, ruleset)
+    if outcome is Outcome.TAKEN:
+        for ask in _limits(step):
+            touch(uses, step.proposal.uses[ask.use], step.proposal, ask)
+    return CandidateTrace(step.blueprint.choice.channel, outcome, tuple(checks))
+
+
+def _limits(step: _Step) -> list[LimitAsk]:
+    return [ask for ask in step.blueprint.limits if step.is_first or ask.per_step]
+
+
+def _checks(step: _Step, uses: Uses, ruleset: RuleSet) -> list[CheckTrace]:
+    proposal, by_rules = step.proposal, step.proposal.refusals[step.place]
     if by_rules is not None:
-        return [
-            _refused(by_rules, proposal, ruleset, _BY_ITSELF.get(by_rules.reason, "the rule leaves this channel out"))
-        ]
+        detail = _BY_ITSELF.get(by_rules.reason, "the rule leaves this channel out")
+        return [_refused(by_rules, proposal, ruleset, detail)]
     checks = [CheckTrace("", True, Reason.NONE, "has an address; no interception rule refuses it")]
-    for ask in candidate.limits:
-        checks.append(_limit(ask, before, proposal, ruleset))
+    for ask in _limits(step):
+        checks.append(_limit(ask, uses, proposal, ruleset))
         if not checks[-1].passed:
             return checks
-    for asked in candidate.charges:
+    for asked in step.blueprint.charges:
+        if not (step.is_first or asked.per_step):
+            continue
         account, micros, unit = proposal.charges[asked.charge]
         text = f"{account}: {micros / 1_000_000:g} {unit}"
-        if refusal is not None and refusal.rule == asked.rule:
-            return [*checks, _refused(refusal, proposal, ruleset, text)]
+        if step.refusal is not None and step.refusal.rule == asked.rule:
+            return [*checks, _refused(step.refusal, proposal, ruleset, text)]
         checks.append(CheckTrace(ruleset.rules[asked.rule].id, True, Reason.NONE, text))
     return checks
 
@@ -161,9 +189,9 @@ def _refused(refusal: Refusal, proposal: Proposal, ruleset: RuleSet, detail: str
     return CheckTrace(rule_id, False, refusal.reason, detail)
 
 
-def _limit(ask: LimitAsk, before: Before, proposal: Proposal, ruleset: RuleSet) -> CheckTrace:
+def _limit(ask: LimitAsk, uses: Uses, proposal: Proposal, ruleset: RuleSet) -> CheckTrace:
     key = proposal.uses[ask.use]
-    use = before.get(key)
+    use = uses.get(key)
     refusal = refuse_touch(ask, use, proposal.now_ms, proposal.expire_ms)
     most = "any number" if ask.max is None else str(ask.max)
     name = ask.name + (f" ({key[1]})" if key[1] else "")

@@ -16,9 +16,12 @@ from engine.service.counts import Counts
 from engine.service.status import to_status
 from engine.service.translate import LATEST_S, NO_TIME, read_message
 from engine.service.translate_decision import write_decision, write_trace
-from engine.service.translate_state import assumed_parts, read_state, write_changes
+from engine.service.translate_state import MAX_USERS, assumed_parts, read_state, write_changes
 from signalbox.v1 import decision_pb2, message_pb2, state_pb2
 from signalbox.v1 import decision_service_pb2 as contract
+
+WRITTEN_KEPT = 4096
+"""Bound on the decisions kept as messages of the contract; at it they are forgotten and written anew."""
 
 
 class DecisionServicer:
@@ -29,6 +32,7 @@ class DecisionServicer:
         self._counts = counts
         self._now_ms = now_ms
         self._batch_max = batch_max
+        self._written: dict[Decision, decision_pb2.Decision] = {}
 
     async def Evaluate(self, request: contract.EvaluateRequest, context: object) -> contract.EvaluateResponse:
         """Judge one message."""
@@ -37,7 +41,7 @@ class DecisionServicer:
         session = self._evaluator.session(state)
         judged, trace = await self._judge_one(session, request.message, now_ms, request.trace)
         return contract.EvaluateResponse(
-            decision=write_decision(judged.decision), assumed=assumed_parts(request.state), trace=trace
+            decision=self._write(judged.decision), assumed=assumed_parts(request.state), trace=trace
         )
 
     async def EvaluateBatch(
@@ -71,12 +75,17 @@ class DecisionServicer:
                 now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
                 session = self._evaluator.session(state)
                 judged, trace = await self._judge_one(session, request.message, now_ms, request.trace)
-                response.decision.CopyFrom(write_decision(judged.decision))
+                response.decision.CopyFrom(self._write(judged.decision))
                 if trace is not None:
                     response.trace.CopyFrom(trace)
                 write_changes(state.ledger, response.changed, now_ms)
             except InvalidInput as error:
                 response.error.CopyFrom(to_status(error))
+            if len(state.ledger.uses) > MAX_USERS:
+                raise TooLarge(
+                    f"the stream has come to hold the limits of more than {MAX_USERS} users; "
+                    "begin another one and give it the ledger it needs"
+                )
             response.assumed.extend(part for part in assumed_parts(state_pb2.State()) if part not in given)
             yield response
 
@@ -95,6 +104,15 @@ class DecisionServicer:
         self._count(judged.decision)
         ruleset = session.judge.ruleset
         return judged, write_trace(explain(judged, before, ruleset), ruleset) if trace else None
+
+    def _write(self, decision: Decision) -> decision_pb2.Decision:
+        """Write a decision; equal ones are one object (see `settle`), so most have been written before."""
+        written = self._written.get(decision)
+        if written is None:
+            if len(self._written) >= WRITTEN_KEPT:
+                self._written.clear()
+            written = self._written[decision] = write_decision(decision)
+        return written
 
     def _count(self, decision: Decision, times: int = 1) -> None:
         strategy = decision.plan.strategy if decision.plan is not None else 0
@@ -128,7 +146,7 @@ class DecisionServicer:
             number = numbers.get(id(decision))
             if number is None:
                 number = numbers[id(decision)] = len(numbers)
-                add(write_decision(decision))
+                add(self._write(decision))
                 decisions.append(decision)
                 times.append(0)
             times[number] += 1
@@ -156,7 +174,7 @@ class DecisionServicer:
                 result.error.CopyFrom(to_status(error))
                 continue
             result.decision = len(response.decisions)
-            response.decisions.append(write_decision(judged.decision))
+            response.decisions.append(self._write(judged.decision))
             if trace is not None:
                 result.trace.CopyFrom(trace)
         return last_ms

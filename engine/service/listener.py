@@ -25,7 +25,6 @@ class Bounds:
     host: str
     port: int
     message_bytes_max: int
-    calls_max: int
     stop_grace_s: float
 
 
@@ -57,7 +56,6 @@ async def listening(
 
 def _server(bounds: Bounds) -> grpc.aio.Server:
     return grpc.aio.server(
-        maximum_concurrent_rpcs=bounds.calls_max,
         options=[
             ("grpc.max_receive_message_length", bounds.message_bytes_max),
             # Otherwise a second server could share the port and take every other connection.

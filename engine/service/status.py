@@ -23,6 +23,7 @@ from engine.errors import (
     RulesUnavailable,
     ServerStopping,
     TooLarge,
+    TooManyCalls,
 )
 
 RETRY_AFTER_S = 1
@@ -37,6 +38,7 @@ more beside them, up to threefold."""
 CODES: dict[type, int] = {
     InvalidInput: code_pb2.INVALID_ARGUMENT,
     TooLarge: code_pb2.RESOURCE_EXHAUSTED,
+    TooManyCalls: code_pb2.RESOURCE_EXHAUSTED,
     RulesUnavailable: code_pb2.UNAVAILABLE,
     ServerStopping: code_pb2.UNAVAILABLE,
     CallOverdue: code_pb2.DEADLINE_EXCEEDED,
@@ -50,7 +52,15 @@ def to_status(error: Exception) -> status_pb2.Status:
     """The status of an error, for a trailer or for one message of a batch.
 
     An error that nobody raised on purpose becomes INTERNAL with an id; the log has its traceback under the same id.
+    The error forgets where it came from: the frames often hold the error itself, and such a circle would keep the whole
+    request until the garbage collector looks, which it seldom does.
     """
+    status = _told(error)
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return status
+
+
+def _told(error: Exception) -> status_pb2.Status:
     code = code_of(error)
     if code == code_pb2.INTERNAL:
         return _internal(error)

@@ -5,6 +5,7 @@ Whatever breaks the contract is collected as field violations, with the field's 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -33,6 +34,9 @@ LATEST_S = 221_845_392_000
 """The year 9000: later times are refused, so that no calendar ends within a message's life."""
 
 NO_TIME = "is no time between the years 1970 and 9000"
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Violations:
@@ -126,9 +130,9 @@ def check_name(value: str, path: str, bad: Violations, *, required: bool = True,
             bad.add(path, "is required")
     elif len(value) > longest:
         bad.add(path, f"has {len(value)} characters; at most {longest} are allowed")
-    elif not value.isprintable():
-        bad.add(path, "holds a control character or another that cannot be printed; leave it out")
-    elif value[0] == " " or value[-1] == " ":
+    elif not value.isprintable() and _CONTROL.search(value):
+        bad.add(path, "holds a control character or a line break; leave it out")
+    elif value != value.strip():
         bad.add(path, "begins or ends with a space; leave it out")
 
 

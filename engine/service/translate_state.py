@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine.decision.ledger_model import AccountKey, Balance, LedgerModel, Use, UseKey, UserKey
 from engine.decision.model import Breakers, User
 from engine.decision.moment import is_zone
 from engine.decision.session import State
-from engine.service.translate import CATEGORY, LATEST_S, Violations, check_name, check_names, read_params
+from engine.service.translate import (
+    CATEGORY,
+    LATEST_S,
+    MAX_ADDRESS,
+    MAX_NAME,
+    Violations,
+    check_name,
+    check_names,
+    read_params,
+)
 from signalbox.v1 import state_pb2
 
 MAX_USERS = 10_000
@@ -14,7 +25,6 @@ MAX_ACCOUNTS = 10_000
 MAX_USES = 10_000
 MAX_TAGS = 256
 MAX_BINDINGS = 64
-MAX_COUNT = 2**31 - 1
 
 BREAKER_STATE = {n: name.removeprefix("BREAKER_STATE_") for name, n in state_pb2.BreakerState.items() if n}
 BREAKER_STATE[state_pb2.BREAKER_STATE_UNSPECIFIED] = "NORMAL"
@@ -71,8 +81,13 @@ def _read_user(wire: state_pb2.User, place: int, default_zone: str, bad: Violati
         bad.add(f"state.users.users[{place}].zone", text)
     if len(tags) > MAX_TAGS:
         bad.add(f"state.users.users[{place}].tags", f"holds {len(tags)}; at most {MAX_TAGS} are allowed")
+    if any(not tag or len(tag) > MAX_NAME for tag in tags):
+        bad.add(f"state.users.users[{place}].tags", f"holds an empty tag or one of more than {MAX_NAME} characters")
     if len(bindings) > MAX_BINDINGS or len(opt_outs) > MAX_BINDINGS:
         bad.add(f"state.users.users[{place}]", f"holds more than {MAX_BINDINGS} bindings or opt-outs")
+    channels = frozenset([one.channel for one in bindings if 0 < len(one.value) <= MAX_ADDRESS])
+    if len(channels) < len(bindings) or "" in channels:
+        _check_bindings(bindings, f"state.users.users[{place}].bindings", bad)
     path = f"state.users.users[{place}].attributes"
     return User(
         True,
@@ -80,12 +95,18 @@ def _read_user(wire: state_pb2.User, place: int, default_zone: str, bad: Violati
         tags,
         wire.language,
         read_params(wire.attributes, path, bad) if wire.HasField("attributes") else {},
-        frozenset([binding.channel for binding in bindings]),
+        channels,
         frozenset([(out.channel, CATEGORY.get(out.category, "MARKETING")) for out in opt_outs]) if opt_outs else _NONE,
     )
 
 
 _NONE: frozenset[tuple[str, str]] = frozenset()
+
+
+def _check_bindings(bindings: Iterable[state_pb2.Binding], path: str, bad: Violations) -> None:
+    for place, binding in enumerate(bindings):
+        check_name(binding.channel, f"{path}[{place}].channel", bad)
+        check_name(binding.value, f"{path}[{place}].value", bad, longest=MAX_ADDRESS)
 
 
 def _read_ledger(wire: state_pb2.Ledger, bad: Violations) -> dict[UserKey, dict[UseKey, Use]]:
@@ -95,21 +116,23 @@ def _read_ledger(wire: state_pb2.Ledger, bad: Violations) -> dict[UserKey, dict[
         return ledger
     for place, one in enumerate(wire.users):
         key = (one.tenant, one.user_id)
-        path = f"state.ledger.users[{place}]"
         check_names(("tenant", "user_id"), key, ("state.ledger.users", place), bad)
-        if key in ledger:
-            bad.add(f"{path}.user_id", "is listed twice")
-        if len(one.uses) > MAX_USES:
-            bad.add(f"{path}.uses", f"holds {len(one.uses)}; at most {MAX_USES} are allowed")
-            continue
         uses = {(use.limit, use.key): Use(use.start_ms, use.end_ms, use.count, use.last_ms) for use in one.uses}
+        if key in ledger:
+            bad.add(f"state.ledger.users[{place}].user_id", "is listed twice")
         ledger[key] = uses
-        if len(uses) != len(one.uses):
-            bad.add(f"{path}.uses", "holds the same limit and key twice")
-        if not all(map(_is_good, uses.values())):
-            text = "needs a count of at least 1, start_ms not after end_ms, and times from 1970 to the year 9000"
-            bad.add(f"{path}.uses", text)
+        if len(uses) != len(one.uses) or len(uses) > MAX_USES or not all(map(_is_good, uses.values())):
+            _complain_of_uses(one, uses, f"state.ledger.users[{place}].uses", bad)
     return ledger
+
+
+def _complain_of_uses(wire: state_pb2.UserLedger, uses: dict[UseKey, Use], path: str, bad: Violations) -> None:
+    if len(wire.uses) > MAX_USES:
+        bad.add(path, f"holds {len(wire.uses)}; at most {MAX_USES} are allowed")
+    elif len(uses) != len(wire.uses):
+        bad.add(path, "holds the same limit and key twice")
+    else:
+        bad.add(path, "needs a count of at least 1, start_ms not after end_ms, and times from 1970 to the year 9000")
 
 
 def _is_good(use: Use) -> bool:
@@ -122,11 +145,11 @@ def _read_accounts(wire: state_pb2.Accounts, bad: Violations) -> dict[AccountKey
         bad.add("state.accounts", f"holds {len(wire.accounts)} accounts; at most {MAX_ACCOUNTS} are allowed")
         return accounts
     for place, one in enumerate(wire.accounts):
-        path = f"state.accounts.accounts[{place}]"
         check_names(("tenant", "unit"), (one.tenant, one.unit), ("state.accounts.accounts", place), bad)
-        check_name(one.name, f"{path}.name", bad, longest=1024)
+        if not 0 < len(one.name) <= MAX_NAME or not one.name.isprintable():
+            check_name(one.name, f"state.accounts.accounts[{place}].name", bad, longest=1024)
         if (one.tenant, one.name) in accounts:
-            bad.add(f"{path}.name", "is listed twice")
+            bad.add(f"state.accounts.accounts[{place}].name", "is listed twice")
         accounts[one.tenant, one.name] = Balance(one.unit, one.left_micros)
     return accounts
 
@@ -135,7 +158,8 @@ def _read_breakers(wire: state_pb2.Breakers, bad: Violations) -> Breakers:
     if wire.platform not in BREAKER_STATE:
         bad.add("state.breakers.platform", f"{wire.platform} is no state of a breaker")
     for channel, state in wire.channels.items():
-        check_name(channel, f'state.breakers.channels["{channel:.40}"]', bad)
+        if not 0 < len(channel) <= MAX_NAME or not channel.isprintable():
+            check_name(channel, f'state.breakers.channels["{channel:.40}"]', bad)
         if state not in BREAKER_STATE:
             bad.add(f'state.breakers.channels["{channel:.40}"]', f"{state} is no state of a breaker")
     channels = {channel: BREAKER_STATE.get(state, "NORMAL") for channel, state in wire.channels.items()}

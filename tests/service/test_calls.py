@@ -58,7 +58,7 @@ def raising(error: Exception) -> Callable[[], Awaitable[Any]]:
 async def served(evaluate: Callable[[], Awaitable[Any]], **more: Any) -> AsyncIterator[tuple[Calls, Counts, Any]]:
     """A real server around a scripted servicer, and a channel to it."""
     counts = Counts()
-    calls = Calls(counts, more.get("begin_span"), default_deadline_s=30)
+    calls = Calls(counts, more.get("begin_span"), default_deadline_s=30, calls_max=100)
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((calls.handlers(SERVICE, Scripted(evaluate)),))
     port = server.add_insecure_port("127.0.0.1:0")

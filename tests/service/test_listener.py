@@ -47,8 +47,8 @@ def gated(
 ) -> AbstractAsyncContextManager[str]:
     """A server around the gate."""
     return listening(
-        Bounds("127.0.0.1", port, 65_536, calls_max, grace_s),
-        Calls(Counts(), None, 30),
+        Bounds("127.0.0.1", port, 65_536, grace_s),
+        Calls(Counts(), None, 30, calls_max),
         health or Health(SERVICE.full_name, ALWAYS),
         {SERVICE: gate},
     )
