@@ -6,7 +6,7 @@ from 2 on the class of its value. Nothing a user sent is in a fingerprint.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -14,6 +14,7 @@ from math import prod
 from typing import Any, Final, Literal
 
 from engine.ruleset import syntax
+from engine.ruleset.branching import grow
 from engine.ruleset.expressions import walk
 from engine.ruleset.facts_schema import FactsSchema, Scope
 from engine.ruleset.fingerprint import Fingerprint, Generated, TakeFingerprint, bind, generate
@@ -85,19 +86,27 @@ class Program:
 
     @cached_property
     def fingerprint(self) -> TakeFingerprint:
-        """(message list, subject list) -> the class of every term."""
+        """(message list, subject list) -> the classes of the terms; 0 for one that no rule asks for any more."""
         return bind(self.generated, self.terms, self.schema, self.scope)
 
+    @cached_property
+    def every_class(self) -> TakeFingerprint:
+        """(message list, subject list) -> the class of every term; slower, for whoever asks more than what matches."""
+        return bind(generate(self.terms, self.schema, self.scope), self.terms, self.schema, self.scope)
+
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("fingerprint", "shared")}
+        return {name: value for name, value in self.__dict__.items() if name not in _BOUND_ANEW}
 
     def holds(self, rule: int, fingerprint: Fingerprint) -> bool | None:
-        """Whether a rule's condition is true, false or (None) in error on a fingerprint."""
+        """Whether a rule's condition is true, false or (None) in error on the classes of all terms."""
         return _judged(self.judgements[rule], fingerprint)
 
     def matches(self, fingerprint: Fingerprint) -> tuple[int, ...]:
         """The rules of which a conjunction holds, rising: the plain answer that a matcher must give."""
         return tuple(sorted({c.rule for c in self.conjunctions if c.matches(fingerprint)}))
+
+
+_BOUND_ANEW: Final = ("fingerprint", "every_class", "shared")
 
 
 def _judged(judgement: Judgement, fingerprint: Fingerprint) -> bool | None:
@@ -117,8 +126,13 @@ def _judged(judgement: Judgement, fingerprint: Fingerprint) -> bool | None:
     return decisive if decisive in answers else None if None in answers else not decisive
 
 
-def build_program(conditions: Sequence[tuple[int, Condition]], schema: FactsSchema, scope: Scope) -> Program:
-    """The program of one scope. `conditions` are the rules' numbers with their checked conditions."""
+def build_program(
+    conditions: Sequence[tuple[int, Condition]], schema: FactsSchema, scope: Scope, erring: Collection[int] = ()
+) -> Program:
+    """The program of one scope. `conditions` are the rules' numbers with their checked conditions.
+
+    Of the rules in `erring` a fingerprint also tells whether their condition is in error.
+    """
     whole: set[int] = set()
     while True:
         draft = _Draft(conditions, schema, scope, whole)
@@ -126,11 +140,19 @@ def build_program(conditions: Sequence[tuple[int, Condition]], schema: FactsSche
             break
         whole |= draft.too_complex
     terms = tuple(draft.table.terms)
-    made = (Conjunction(rule, tests) for rule, cases in draft.cases.items() for tests in _tests(cases, terms))
-    generated = generate(terms, schema, scope)
-    return Program(
-        scope, schema, terms, tuple(made), draft.judgements, generated, _generate_shared(terms, schema, scope)
-    )
+    made = tuple(Conjunction(rule, tests) for rule, cases in draft.cases.items() for tests in _tests(cases, terms))
+    always = frozenset(term for rule in erring for term in _asked(draft.judgements[rule]))
+    tree = grow([one.tests for one in made], [term.possible for term in terms], always)
+    generated, shared = generate(terms, schema, scope, tree), _generate_shared(terms, schema, scope)
+    return Program(scope, schema, terms, made, draft.judgements, generated, shared)
+
+
+def _asked(judgement: Judgement) -> Iterator[int]:
+    if isinstance(judgement, Atom):
+        yield judgement.term
+    elif not isinstance(judgement, bool):
+        for part in judgement[1]:
+            yield from _asked(part)
 
 
 def _generate_shared(terms: Sequence[Term], schema: FactsSchema, scope: Scope) -> Generated | None:

@@ -18,7 +18,7 @@ from engine.ruleset.parse import parse_version
 from engine.ruleset.rules import Rule
 from engine.ruleset.syntax import Fact
 
-MEMO_SIZE = 65_536
+MEMO_SIZE = 131_072
 """Answers kept per scope; about 200 bytes each."""
 
 
@@ -74,14 +74,15 @@ def compile_version(version: str, files: Mapping[str, bytes], unreadable: Collec
     parsed = check(parse_version(version, files, unreadable))
     if parsed.has_errors or parsed.schema is None:
         return Compiled(None, parsed.issues)
-    programs = {
-        scope: build_program(
-            [(rule.index, rule.when) for rule in parsed.rules if rule.scope is scope], parsed.schema, scope
-        )
-        for scope in Scope
-    }
+    programs = {scope: _program(parsed.rules, parsed.schema, scope) for scope in Scope}
     ruleset = RuleSet(parsed.version, parsed.digest, parsed.schema, parsed.rules, KeywordLists(parsed.lists), programs)
     return Compiled(ruleset, parsed.issues)
+
+
+def _program(rules: tuple[Rule, ...], schema: FactsSchema, scope: Scope) -> Program:
+    mine = [rule for rule in rules if rule.scope is scope]
+    erring = [rule.index for rule in mine if rule.can_err]
+    return build_program([(rule.index, rule.when) for rule in mine], schema, scope, erring)
 
 
 def _always(f: Facts, c: Facts) -> bool:

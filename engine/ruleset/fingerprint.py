@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import marshal
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any, Final
 
+from engine.ruleset.branching import Leaf, Node
 from engine.ruleset.fact_types import ABSENT, UNREACHABLE, FactType
 from engine.ruleset.facts_schema import FactsSchema, Scope
 from engine.ruleset.interpreter import EvaluationError, compile_expr
@@ -37,16 +38,35 @@ class Generated:
     recipes: tuple[tuple[str, Any], ...]
 
 
-def generate(terms: Sequence[Term], schema: FactsSchema, scope: Scope) -> Generated:
-    """The function's code for these terms, in their order."""
+def generate(terms: Sequence[Term], schema: FactsSchema, scope: Scope, tree: Node | None = None) -> Generated:
+    """The function's code for these terms, in their order.
+
+    With a `tree` the terms that it leaves out have class 0.
+    """
     writer = _Writer(schema, scope)
     parts = [writer.term(number, term) for number, term in enumerate(terms)]
     names = ", ".join(f"k{number}=0" for number in range(len(writer.recipes)))
     head = f"def fingerprint(f, c{', ' if names else ''}{names}):"
-    body = f"    return ({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+    body = "\n".join(_body(tree or Leaf(tuple(range(len(terms)))), parts, {}, "    "))
     module = compile(f"{head}\n{body}\n", "<fingerprint>", "exec", dont_inherit=True)
     code = next(part for part in module.co_consts if isinstance(part, CodeType))
     return Generated(marshal.dumps(code), tuple(writer.recipes))
+
+
+def _body(node: Node, parts: Sequence[str], known: dict[int, str], indent: str) -> Iterator[str]:
+    """The lines of a tree; `known` are the names that hold classes already."""
+    if isinstance(node, Leaf):
+        shown = {**{term: parts[term] for term in node.terms}, **known}
+        yield f"{indent}return ({''.join(shown.get(number, '0') + ', ' for number in range(len(parts)))})"
+        return
+    name = f"t{node.term}"
+    yield f"{indent}{name} = {parts[node.term]}"
+    *arms, (_rest, last) = node.arms
+    for classes, arm in arms:
+        asked = f"== {classes[0]}" if len(classes) == 1 else f"in {classes}"
+        yield f"{indent}if {name} {asked}:"
+        yield from _body(arm, parts, {**known, node.term: name}, indent + "    ")
+    yield from _body(last, parts, {**known, node.term: name}, indent)
 
 
 def bind(generated: Generated, terms: Sequence[Term], schema: FactsSchema, scope: Scope) -> TakeFingerprint:
