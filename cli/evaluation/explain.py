@@ -51,9 +51,9 @@ def show_trace(console: Console, trace: decision_pb2.Trace) -> None:
     console.print("[bold]Candidates[/]")
     width = max((len(candidate.channel) for candidate in trace.candidates), default=0)
     for candidate in trace.candidates:
-        outcome = name_of(decision_pb2.CandidateTrace.Outcome, candidate.outcome)
+        result = name_of(decision_pb2.CandidateTrace.Result, candidate.result)
         console.print(
-            f"  {escape(candidate.channel):<{width}}  {_coloured(outcome.replace('_', ' '), outcome)}", highlight=False
+            f"  {escape(candidate.channel):<{width}}  {_coloured(result.replace('_', ' '), result)}", highlight=False
         )
         for check in candidate.checks:
             console.print(f"    {_check(check)}", highlight=False, soft_wrap=True)

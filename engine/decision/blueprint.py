@@ -1,24 +1,24 @@
 """What a set of matched rules asks of each candidate channel, before a particular message fills in its keys.
 
-Many messages match the same rules, so this is derived once for each different answer of the rules and kept with it.
+Many messages match the same rules, so this is derived once for each different answer of the rules.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from engine.decision.content import fingerprint, segments, wording
-from engine.decision.model import Charge, Decision, Message
+from engine.decision.model import Charge, Message
 from engine.ruleset import effects
 from engine.ruleset.effects import ChannelChoice, Exclude, Hold, Limit, Route
 from engine.ruleset.match import Matched
 from engine.ruleset.rules import Rule
 
 KEPT = 4096
-"""Bound on the blueprints per answer and on the decisions per blueprint; at it they are forgotten and made anew."""
+"""Bound on the charges kept per effect; at it they are forgotten and made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +80,10 @@ class Blueprint:
     candidates: tuple[CandidateBlueprint, ...]
     uses: tuple[Callable[[Message], tuple[str, str]], ...]
     charges: tuple[Callable[[Message], Charge], ...]
-    decisions: dict[object, Decision] = field(default_factory=dict)
-    """The decisions `settle` has made of it, by what differed."""
 
 
-def blueprint(matched: Matched, candidates: tuple[Matched, ...], seen: object = None) -> Blueprint:
-    """Return what these answers ask: of the message, and of the candidates of its routing rule in order.
-
-    It is also kept under `seen`, facts that always lead to these answers, so that next time nobody need be asked.
-    """
-    kept = matched.blueprints
-    if len(kept) >= KEPT:
-        kept.clear()
-    found: Blueprint | None = kept.get(candidates)
-    if found is None:
-        found = kept[candidates] = _draw(matched, candidates)
-    if seen is not None:
-        kept[seen] = found
-    return found
-
-
-def _draw(matched: Matched, candidates: tuple[Matched, ...]) -> Blueprint:
+def draw(matched: Matched, candidates: tuple[Matched, ...]) -> Blueprint:
+    """Return what these answers ask: of the message, and of the candidates of its routing rule in order."""
     rule = matched.route
     assert rule is not None  # without a route there is no candidate to draw
     assert isinstance(rule.effect, Route)

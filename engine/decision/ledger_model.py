@@ -72,18 +72,19 @@ class LedgerModel:
         """Take what may be taken of a proposal, count and charge it, and say why the rest was refused.
 
         Concurrent takes every candidate that passes, the others only the first. A candidate's limits and charges
-        succeed together or not at all. Nothing is counted for a message that is held or dropped.
+        succeed together or not at all; of its limits one that drops wins over those that hold, and of these the latest.
+        Nothing is counted for a message that is held or dropped.
         """
-        plan = proposal.plan
-        if plan is None:
+        blueprint = proposal.blueprint
+        if blueprint is None:
             return _NOTHING_TAKEN
         user = self.uses.get((proposal.message.tenant, proposal.message.user_id), _NO_USES)
-        concurrent = plan.route.strategy == "CONCURRENT"
+        concurrent = blueprint.route.strategy == "CONCURRENT"
         taken: list[int] = []
         refusals: list[Refusal | None] = []
         for index, refusal in enumerate(proposal.refusals):
             if refusal is None and (concurrent or not taken):
-                first, one = not taken, plan.candidates[index]
+                first, one = not taken, blueprint.candidates[index]
                 refusal = self._refuse(proposal, one, user, first)
                 if refusal is None:
                     user = self._take(proposal, one, user, first)
@@ -95,6 +96,7 @@ class LedgerModel:
         self, proposal: Proposal, one: CandidateBlueprint, user: dict[UseKey, Use], first: bool
     ) -> Refusal | None:
         now_ms, uses = proposal.now_ms, proposal.uses
+        held: Refusal | None = None
         for ask in one.limits:
             if first or ask.per_step:
                 use = user.get(uses[ask.use])
@@ -102,7 +104,12 @@ class LedgerModel:
                 if use is not None or ask.max == 0:
                     refusal = refuse_touch(ask, use, now_ms, proposal.expire_ms)
                     if refusal is not None:
-                        return refusal
+                        if not refusal.held:
+                            return refusal
+                        if held is None or refusal.until_ms > held.until_ms:
+                            held = refusal
+        if held is not None:
+            return held
         if one.charges and self.accounts is not None:
             return self._refuse_charges(proposal, one, self.accounts, first)
         return None
@@ -117,12 +124,12 @@ class LedgerModel:
             name, micros, unit = proposal.charges[ask.charge]
             balance = accounts.get((proposal.message.tenant, name))
             if balance is None:
-                return Refusal(Reason.ACCOUNT_UNKNOWN, ask.rule, 0)
+                return Refusal(Reason.ACCOUNT_UNKNOWN, ask.rule)
             if balance.unit != unit:
-                return Refusal(Reason.ACCOUNT_UNIT, ask.rule, 0)
+                return Refusal(Reason.ACCOUNT_UNIT, ask.rule)
             wanted[name] = wanted.get(name, 0) + micros
             if wanted[name] > balance.left_micros:
-                return Refusal(Reason.BUDGET_EXHAUSTED, ask.rule, 0)
+                return Refusal(Reason.BUDGET_EXHAUSTED, ask.rule)
         return None
 
     def _take(
@@ -178,7 +185,7 @@ def refuse_touch(ask: LimitAsk, use: Use | None, now_ms: int, expire_ms: int) ->
     message's life, it is refused with EXPIRES_FIRST.
     """
     if ask.max == 0:
-        return Refusal(Reason.LIMIT_REACHED, ask.rule_max, 0)
+        return Refusal(Reason.LIMIT_REACHED, ask.rule_max)
     if use is None:
         return None
     full_until = use.end_ms if ask.max is not None and now_ms < use.end_ms and use.count >= ask.max else 0
@@ -187,6 +194,6 @@ def refuse_touch(ask: LimitAsk, use: Use | None, now_ms: int, expire_ms: int) ->
         return None
     reason, rule = (Reason.LIMIT_REACHED, ask.rule_max) if full_until else (Reason.TOO_SOON, ask.rule_gap)
     if not ask.hold:
-        return Refusal(reason, rule, 0)
+        return Refusal(reason, rule)
     until_ms = max(full_until, soon_until)
-    return Refusal(reason, rule, until_ms) if until_ms < expire_ms else Refusal(Reason.EXPIRES_FIRST, rule, 0)
+    return Refusal(reason, rule, True, until_ms) if until_ms < expire_ms else Refusal(Reason.EXPIRES_FIRST, rule)

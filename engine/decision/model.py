@@ -15,9 +15,6 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-MESSAGE_PER = ("user", "line", "scene", "channel", "category", "content", "campaign")
-"""What a limit can count apart, in the contract's order."""
-
 LIFE_MS: Mapping[str, int] = {
     "ONE_TIME_PASSWORD": 5 * 60_000,
     "TRANSACTION": 24 * 3_600_000,
@@ -149,11 +146,15 @@ class Breakers:
 
 
 class Refusal(NamedTuple):
-    """Why a candidate does not take part: `rule` is a rule's index or -1, `until_ms` is 0 unless it is only held."""
+    """Why a message or a candidate does not go now: `rule` is a rule's index, -1 where no rule refused.
+
+    `held`: it may go later, at `until_ms`; 0 where nobody knows when.
+    """
 
     reason: Reason
-    rule: int
-    until_ms: int
+    rule: int = -1
+    held: bool = False
+    until_ms: int = 0
 
 
 class Charge(NamedTuple):
@@ -173,8 +174,12 @@ class Admission(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One channel of a plan; `wait_ms` is 0 where nothing waits, `until` is empty then."""
+    """One channel of a plan; `wait_ms` is 0 where nothing waits, `until` is empty then.
 
+    `number` is its place among the routing rule's channels, from 1.
+    """
+
+    number: int
     channel: str
     admitted: bool
     wait_ms: int
@@ -200,12 +205,16 @@ class ChannelRefusal:
     channel: str
     reason: Reason
     rule_id: str
+    held: bool
     until_ms: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
-    """The answer for one message; equal answers are one object (see `settle`)."""
+    """The answer for one message. Most equal answers are one object (see `Judge.settle`), so it serves as a key.
+
+    `until_ms` of a HOLD is 0 where nobody knows until when.
+    """
 
     verdict: Verdict
     reason: Reason

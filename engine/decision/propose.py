@@ -16,16 +16,16 @@ from engine.ruleset.match import Matched
 from engine.ruleset.rules import Rule
 
 _NOWHERE: frozenset[str] = frozenset()
-_NOT_WISHED = Refusal(Reason.NOT_WISHED, -1, 0)
-_NO_ADDRESS = Refusal(Reason.NO_ADDRESS, -1, 0)
+_NOT_WISHED = Refusal(Reason.NOT_WISHED)
+_NO_ADDRESS = Refusal(Reason.NO_ADDRESS)
 
 
 class Proposal(NamedTuple):
     """What the rules ask for: everything `admit` must know, and nothing that depends on what has been used up.
 
-    `refusal` is set when the message as a whole is held or dropped; then there is no candidate. Otherwise `plan` is
-    what the routing rule asks; `refusals` says of each of its candidates why the rules already leave it out or hold it,
-    or None; its limits and charges point into `uses` (limit name, key) and `charges`.
+    `refusal` is set when the message as a whole is held or dropped; then there is no candidate. Otherwise `blueprint`
+    is what the routing rule asks; `refusals` says of each of its candidates why the rules already leave it out or hold
+    it, or None; its limits and charges point into `uses` (limit name, key) and `charges`.
     """
 
     message: Message
@@ -34,7 +34,7 @@ class Proposal(NamedTuple):
     expire_ms: int
     matched: Matched
     refusal: Refusal | None
-    plan: Blueprint | None
+    blueprint: Blueprint | None
     refusals: tuple[Refusal | None, ...]
     uses: tuple[tuple[str, str], ...]
     charges: tuple[Charge, ...]
@@ -42,55 +42,55 @@ class Proposal(NamedTuple):
     @property
     def priority(self) -> str:
         """The priority it travels with: the routing rule's, else the message's."""
-        return (self.plan.route.priority if self.plan is not None else None) or self.message.priority
+        return (self.blueprint.route.priority if self.blueprint is not None else None) or self.message.priority
 
     def window_end(self, ask: LimitAsk) -> int:
         """Return when a window of this limit ends that starts now."""
         return self.now_ms + ask.window_ms if ask.window_ms else next_midnight(self.zone, self.now_ms)
 
 
-def propose(message: Message, user: User, now_ms: int, matched: Matched, plan: Blueprint | None) -> Proposal:
+def propose(message: Message, user: User, now_ms: int, matched: Matched, blueprint: Blueprint | None) -> Proposal:
     """Apply what the rules answered: interception of the message, then the routing rule's candidates in order.
 
-    `plan` is the blueprint of the matched routing rule; None without one.
+    `blueprint` is that of the matched routing rule; None without one.
     """
     expire_ms = message.expire_at_ms
     if expire_ms is None:
         begin_ms = now_ms if message.send_after_ms is None else message.send_after_ms
         expire_ms = begin_ms + LIFE_MS[message.category]
     refusal = _refuse_message(message, user, now_ms, expire_ms, matched)
-    if refusal is not None or plan is None:
+    if refusal is not None or blueprint is None:
         return Proposal(message, user.zone, now_ms, expire_ms, matched, refusal, None, (), (), ())
     reachable = user.channels if not message.wished_channels else _NOWHERE
     refusals = tuple(
         [
             # Most candidates are open and reachable; that is seen without a call.
             None if one.is_open and one.choice.channel in reachable else _refuse(one, message, user, now_ms, expire_ms)
-            for one in plan.candidates
+            for one in blueprint.candidates
         ]
     )
-    uses = tuple([use(message) for use in plan.uses])
-    charges = tuple([charge(message) for charge in plan.charges])
+    uses = tuple([use(message) for use in blueprint.uses])
+    charges = tuple([charge(message) for charge in blueprint.charges])
     return tuple.__new__(
-        Proposal, (message, user.zone, now_ms, expire_ms, matched, None, plan, refusals, uses, charges)
+        Proposal, (message, user.zone, now_ms, expire_ms, matched, None, blueprint, refusals, uses, charges)
     )
 
 
 def _refuse_message(message: Message, user: User, now_ms: int, expire_ms: int, matched: Matched) -> Refusal | None:
     if now_ms >= expire_ms:
-        return Refusal(Reason.EXPIRED, -1, 0)
+        return Refusal(Reason.EXPIRED)
     if matched.drop is not None:
         assert isinstance(matched.drop.effect, Drop)
-        return Refusal(Reason[matched.drop.effect.reason], matched.drop.index, 0)
+        return Refusal(Reason[matched.drop.effect.reason], matched.drop.index)
     held = None
     if message.send_after_ms is not None and message.send_after_ms > now_ms:
-        held = Refusal(Reason.SCHEDULED, -1, message.send_after_ms)
+        held = Refusal(Reason.SCHEDULED, held=True, until_ms=message.send_after_ms)
     if matched.holds:
         held = _latest(held, message_holds(matched), user.zone, now_ms)
     if held is not None:
         return _within(held, expire_ms)
     if matched.route is None:
-        return Refusal(Reason.NO_ROUTE, -1, 0)
+        return Refusal(Reason.NO_ROUTE)
     return None
 
 
@@ -99,13 +99,13 @@ def _latest(held: Refusal | None, holds: Iterable[Rule], zone: str, now_ms: int)
         assert isinstance(rule.effect, Hold)
         until_ms = next_time_of_day(zone, now_ms, rule.effect.until_minute)
         if held is None or until_ms > held.until_ms:
-            held = Refusal(Reason[rule.effect.reason], rule.index, until_ms)
+            held = Refusal(Reason[rule.effect.reason], rule.index, True, until_ms)
     return held
 
 
 def _within(held: Refusal, expire_ms: int) -> Refusal:
     """Turn a hold that would outlive the message into a refusal."""
-    return held if held.until_ms < expire_ms else Refusal(Reason.EXPIRES_FIRST, held.rule, 0)
+    return held if held.until_ms < expire_ms else Refusal(Reason.EXPIRES_FIRST, held.rule)
 
 
 def _refuse(one: CandidateBlueprint, message: Message, user: User, now_ms: int, expire_ms: int) -> Refusal | None:
@@ -120,7 +120,7 @@ def _refuse(one: CandidateBlueprint, message: Message, user: User, now_ms: int, 
         return _within(held, expire_ms)
     if one.exclude is not None:
         assert isinstance(one.exclude.effect, Exclude)
-        return Refusal(Reason[one.exclude.effect.reason], one.exclude.index, 0)
+        return Refusal(Reason[one.exclude.effect.reason], one.exclude.index)
     return None
 
 

@@ -8,11 +8,11 @@ plain interpreter, hands the answers in, and asks again until there is nothing u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from engine.decision.blueprint import Blueprint, blueprint
+from engine.decision.blueprint import Blueprint, draw
 from engine.decision.facts import ChannelFacts, FactsReader, Values, channel_facts
 from engine.decision.ledger_model import LedgerModel, UserKey
 from engine.decision.model import Admission, Breakers, Decision, Message, User
@@ -23,6 +23,14 @@ from engine.ruleset.compile import MEMO_SIZE, RuleSet
 from engine.ruleset.effects import Route
 from engine.ruleset.fact_types import Scope
 from engine.ruleset.match import Fingerprint, Matched, ScopeMatcher
+from engine.ruleset.memo import Memo
+
+DERIVED_KEPT: Final = 32_768
+"""Blueprints, and likewise decisions, that are kept; a blueprint is kept under two keys."""
+
+PART_MESSAGES: Final = 100
+PART_CHARACTERS: Final = 100_000
+"""How many messages, or characters of content, are judged before others get their turn: some 2 ms."""
 
 _NOTHING: Values = []
 _NO_ATTRIBUTES: list[tuple[int, Any]] = []
@@ -60,6 +68,7 @@ class Judgement:
 
     __slots__ = (
         "admission",
+        "blueprint",
         "decision",
         "error",
         "facts",
@@ -67,7 +76,6 @@ class Judgement:
         "matched",
         "message",
         "now_ms",
-        "plan",
         "proposal",
         "user",
     )
@@ -87,7 +95,7 @@ class Judgement:
         self.user = user
         self.error: InvalidInput | None = None
         self.matched: Matched | None = None
-        self.plan: Blueprint | None = None
+        self.blueprint: Blueprint | None = None
 
 
 class Judge:
@@ -98,10 +106,41 @@ class Judge:
         self.reader = FactsReader(ruleset)
         self.message_matcher = ruleset.matcher(Scope.MESSAGE, memo_size)
         self.channel_matcher = ruleset.matcher(Scope.CHANNEL, memo_size)
+        self._blueprints: Memo[Hashable, Blueprint] = Memo(DERIVED_KEPT)
+        self._decisions: Memo[Hashable, Decision] = Memo(DERIVED_KEPT)
 
     def matcher(self, scope: Scope) -> ScopeMatcher:
         """Return the matcher of a scope that messages are judged in."""
         return self.message_matcher if scope is Scope.MESSAGE else self.channel_matcher
+
+    def seen(self, key: Hashable) -> Blueprint | None:
+        """Return the blueprint kept under facts that always lead to it, or None."""
+        return self._blueprints.get(key)
+
+    def blueprint(self, matched: Matched, candidates: tuple[Matched, ...], seen: Hashable) -> Blueprint:
+        """Return what these answers ask, and keep it: under them, and under `seen` for the next time."""
+        key = (matched, candidates)
+        found = self._blueprints.get(key)
+        if found is None:
+            found = draw(matched, candidates)
+            self._blueprints.put(key, found)
+        if seen is not None:
+            self._blueprints.put(seen, found)
+        return found
+
+    def settle(self, proposal: Proposal, admission: Admission) -> Decision:
+        """Settle a proposal; a decision equal to one made before is that one."""
+        key: Hashable
+        if proposal.blueprint is None:
+            key = (proposal.matched, proposal.refusal)
+        else:
+            charges = proposal.charges if admission.taken else ()
+            key = (proposal.blueprint, admission, charges, proposal.message.priority)
+        decision = self._decisions.get(key)
+        if decision is None:
+            decision = settle(proposal, admission, self.ruleset.rules, self.ruleset.version)
+            self._decisions.put(key, decision)
+        return decision
 
     def session(self, state: State) -> Session:
         """Begin to judge against a state; the state is changed as messages are admitted."""
@@ -188,10 +227,10 @@ class Batch:
             return True
         assert isinstance(route.effect, Route)
         candidates = tuple([self._channel_facts(one, choice.channel) for choice in route.effect.choices])
-        one.plan = self._plan(one, matched, candidates, unknown)
-        return one.plan is not None
+        one.blueprint = self._blueprint(one, matched, candidates, unknown)
+        return one.blueprint is not None
 
-    def _plan(
+    def _blueprint(
         self,
         one: Judgement,
         matched: Matched,
@@ -200,13 +239,14 @@ class Batch:
     ) -> Blueprint | None:
         """Find the blueprint for these candidates: at once if such candidates were seen before, else by their rules."""
         shared = self._judge.channel_matcher.shared
-        key = (shared(one.facts, _NOTHING), candidates) if shared is not None else None
-        plan: Blueprint | None = matched.blueprints.get(key) if key is not None else None
-        if plan is None:
+        key = (matched, shared(one.facts, _NOTHING), candidates) if shared is not None else None
+        blueprint = self._judge.seen(key) if key is not None else None
+        if blueprint is None:
             found = [self._find_channel(one, c, unknown) for c in candidates]
-            if None not in found:
-                plan = blueprint(matched, tuple(found), key)  # type: ignore[arg-type]  # None is not among them
-        return plan
+            known = tuple([answer for answer in found if answer is not None])
+            if len(known) == len(found):
+                blueprint = self._judge.blueprint(matched, known, key)
+        return blueprint
 
     def _channel_facts(self, one: Judgement, channel: str) -> ChannelFacts:
         return channel_facts(channel, one.message, one.user, self._session.state.breakers)
@@ -233,6 +273,13 @@ class Batch:
                 unknown.setdefault((scope, fingerprint), Unknown(scope, fingerprint, f, c))
         return found
 
+    def take(self, unknown: Sequence[Unknown], answers: Sequence[tuple[int, ...]] | None) -> None:
+        """Take what a matcher said to `unknown`, the matched rules of each; None when it is away."""
+        if answers is None:
+            self.interpret(unknown)
+        else:
+            self.learn(unknown, answers)
+
     def learn(self, unknown: Sequence[Unknown], answers: Sequence[tuple[int, ...]]) -> None:
         """Take a matcher's answers, the matched rules of each fingerprint."""
         for one, rules in zip(unknown, answers, strict=True):
@@ -247,14 +294,13 @@ class Batch:
 
     def judge(self) -> list[Judgement]:
         """Decide every message in order, each seeing what those before it took; nothing may be unknown any more."""
-        ruleset, admit = self._judge.ruleset, self._session.state.ledger.admit
-        rules, version = ruleset.rules, ruleset.version
+        admit, settle = self._session.state.ledger.admit, self._judge.settle
         for one in self._judgements:
             if one.error is None:
                 assert one.matched is not None  # the caller asked until nothing was unknown
-                one.proposal = propose(one.message, one.user, one.now_ms, one.matched, one.plan)
+                one.proposal = propose(one.message, one.user, one.now_ms, one.matched, one.blueprint)
                 one.admission = admit(one.proposal)
-                one.decision = settle(one.proposal, one.admission, rules, version)
+                one.decision = settle(one.proposal, one.admission)
         return self._judgements
 
 
@@ -268,15 +314,21 @@ def judge_now(session: Session, items: Sequence[Item], ask: Ask) -> list[Judgeme
     for part in in_parts(session, items):
         batch = session.batch(part)
         while unknown := batch.unknown():
-            answers = ask(unknown)
-            if answers is None:
-                batch.interpret(unknown)
-            else:
-                batch.learn(unknown, answers)
+            batch.take(unknown, ask(unknown))
         judged += batch.judge()
     return judged
 
 
-def in_parts(session: Session, items: Sequence[Item]) -> Sequence[Sequence[Item]]:
-    """Cut messages into parts whose facts can be read together."""
-    return [[item] for item in items] if session.one_by_one else [items]
+def in_parts(session: Session, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Cut messages into parts that are read, matched and judged together."""
+    most = 1 if session.one_by_one else PART_MESSAGES
+    begin = characters = 0
+    for place, (message, _now_ms) in enumerate(items):
+        if place - begin >= most or characters > PART_CHARACTERS:
+            yield items[begin:place]
+            begin, characters = place, 0
+        content = message.content
+        if content is not None:
+            characters += len(content.text) + len(content.html)
+    if begin < len(items):
+        yield items[begin:]

@@ -21,7 +21,7 @@ from engine.ruleset.fact_types import UNREACHABLE
 from engine.ruleset.rules import Rule
 
 
-class Outcome(IntEnum):
+class Result(IntEnum):
     """What became of a candidate; the numbers are the wire's."""
 
     TAKEN = 1
@@ -54,7 +54,7 @@ class CandidateTrace:
     """One candidate with every check made, up to the first that refused."""
 
     channel: str
-    outcome: Outcome
+    result: Result
     checks: tuple[CheckTrace, ...]
 
 
@@ -97,10 +97,10 @@ def _indexes(proposal: Proposal) -> range:
 def _rules(judgement: Judgement, ruleset: RuleSet) -> list[RuleTrace]:
     assert judgement.matched is not None  # it was judged
     answers = [("", judgement.matched)]
-    plan = judgement.plan
-    if plan is not None:
-        channels = [choice.channel for choice in plan.route.choices]
-        answers += zip(channels, plan.answers, strict=True)
+    blueprint = judgement.blueprint
+    if blueprint is not None:
+        channels = [choice.channel for choice in blueprint.route.choices]
+        answers += zip(channels, blueprint.answers, strict=True)
     traces = [
         RuleTrace(ruleset.rules[index], channel, erred)
         for channel, matched in answers
@@ -125,8 +125,8 @@ class _Step(NamedTuple):
     @property
     def blueprint(self) -> CandidateBlueprint:
         """What the rules ask of it."""
-        assert self.proposal.plan is not None  # it has candidates
-        return self.proposal.plan.candidates[self.place]
+        assert self.proposal.blueprint is not None  # it has candidates
+        return self.proposal.blueprint.candidates[self.place]
 
     @property
     def refusal(self) -> Refusal | None:
@@ -134,13 +134,13 @@ class _Step(NamedTuple):
         return self.admission.refusals[self.place]
 
     @property
-    def outcome(self) -> Outcome:
+    def result(self) -> Result:
         """What became of it."""
         if self.place in self.admission.taken:
-            return Outcome.TAKEN
+            return Result.TAKEN
         if self.refusal is None:
-            return Outcome.NOT_NEEDED
-        return Outcome.HELD if self.refusal.until_ms else Outcome.REFUSED
+            return Result.NOT_NEEDED
+        return Result.HELD if self.refusal.held else Result.REFUSED
 
     @property
     def is_first(self) -> bool:
@@ -149,12 +149,12 @@ class _Step(NamedTuple):
 
 
 def _candidate(step: _Step, uses: Uses, ruleset: RuleSet) -> CandidateTrace:
-    outcome = step.outcome
-    checks = [] if outcome is Outcome.NOT_NEEDED else _checks(step, uses, ruleset)
-    if outcome is Outcome.TAKEN:
+    result = step.result
+    checks = [] if result is Result.NOT_NEEDED else _checks(step, uses, ruleset)
+    if result is Result.TAKEN:
         for ask in _limits(step):
             touch(uses, step.proposal.uses[ask.use], step.proposal, ask)
-    return CandidateTrace(step.blueprint.choice.channel, outcome, tuple(checks))
+    return CandidateTrace(step.blueprint.choice.channel, result, tuple(checks))
 
 
 def _limits(step: _Step) -> list[LimitAsk]:
@@ -169,8 +169,10 @@ def _checks(step: _Step, uses: Uses, ruleset: RuleSet) -> list[CheckTrace]:
     checks = [CheckTrace("", True, Reason.NONE, "has an address; no interception rule refuses it")]
     for ask in _limits(step):
         checks.append(_limit(ask, uses, proposal, ruleset))
-        if not checks[-1].passed:
+        if not (checks[-1].passed or ask.hold):
             return checks
+    if not all(check.passed for check in checks):
+        return checks
     for asked in step.blueprint.charges:
         if not (step.is_first or asked.per_step):
             continue
@@ -183,7 +185,7 @@ def _checks(step: _Step, uses: Uses, ruleset: RuleSet) -> list[CheckTrace]:
 
 
 def _refused(refusal: Refusal, proposal: Proposal, ruleset: RuleSet, detail: str) -> CheckTrace:
-    if refusal.until_ms:
+    if refusal.held:
         detail = f"held until {iso_time(refusal.until_ms, proposal.zone)}"
     rule_id = ruleset.rules[refusal.rule].id if refusal.rule >= 0 else ""
     return CheckTrace(rule_id, False, refusal.reason, detail)

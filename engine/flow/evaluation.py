@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -19,10 +20,6 @@ class RulesMatcher(Protocol):
 
         `program` is the position of the scope in `Scope`. Raises MatcherUnavailable.
         """
-
-
-PROGRAMS = {scope: position for position, scope in enumerate(Scope)}
-"""The position of each scope's program."""
 
 
 class Evaluator:
@@ -53,14 +50,11 @@ class Evaluator:
         """Judge messages in order; one that cannot be judged has its `error` set and counts nothing."""
         judged: list[Judgement] = []
         for part in in_parts(session, items):
+            if judged:
+                await asyncio.sleep(0)  # others get their turn, and a call that is cancelled ends here
             batch = session.batch(part)
             while unknown := batch.unknown():
-                answers = await self._ask(session, unknown)
-                if answers is None:
-                    self.fallbacks += len(unknown)
-                    batch.interpret(unknown)
-                else:
-                    batch.learn(unknown, answers)
+                batch.take(unknown, await self._ask(session, unknown))
             judged += batch.judge()
         return judged
 
@@ -72,8 +66,9 @@ class Evaluator:
                 places = [place for place, one in enumerate(unknown) if one.scope is scope]
                 if places:
                     asked = [unknown[place].fingerprint for place in places]
-                    found = await self._matcher.match(digest, PROGRAMS[scope], asked)
+                    found = await self._matcher.match(digest, scope.position, asked)
                     answers.update(zip(places, found, strict=True))
         except MatcherUnavailable:
+            self.fallbacks += len(unknown)
             return None
         return [answers[place] for place in range(len(unknown))]

@@ -288,7 +288,8 @@ class _Visit:
     def _sibling(self) -> str:
         """Name the folder beside it that was probably meant."""
         try:
-            others = [entry.name for entry in islice(os.scandir(self.path.parent), 1_000) if entry.is_dir()]
+            with os.scandir(self.path.parent) as entries:
+                others = [entry.name for entry in islice(entries, 1_000) if os.path.isdir(entry.path)]
         except OSError:
             return "check the path"
         near = closest(self.path.name, sorted(others))

@@ -21,8 +21,6 @@ from engine.ruleset.fact_types import Scope
 from engine.ruleset.grammar import parse
 from engine.ruleset.issues import Issue, Severity
 
-_PROGRAMS = {scope: position for position, scope in enumerate(Scope)}
-
 # The parser of conditions takes 0.1 s to make; made here, every child that loads a version inherits it.
 parse("true")
 
@@ -70,7 +68,7 @@ def matcher_of(ruleset: RuleSet) -> DurableMatcher:
 def ask(matcher: DurableMatcher, unknown: Sequence[Unknown]) -> list[tuple[int, ...]] | None:
     """Match what a session does not know; None when durable-rules reports an error."""
     try:
-        return [matcher.match(_PROGRAMS[one.scope], [one.fingerprint])[0] for one in unknown]
+        return [matcher.match(one.scope.position, [one.fingerprint])[0] for one in unknown]
     except MatcherUnavailable:
         return None
 

@@ -42,6 +42,14 @@ class Scope(Enum):
     PLATFORM = "platform"
     """Family breaker: the platform's window."""
 
+    @property
+    def position(self) -> int:
+        """Its place among all scopes: how a matcher calls its program."""
+        return _POSITIONS[self]
+
+
+_POSITIONS: Final = {scope: position for position, scope in enumerate(Scope)}
+
 
 BREAKER_SCOPES: Final = {"provider": Scope.PROVIDER, "channel": Scope.CHANNEL_WINDOW, "platform": Scope.PLATFORM}
 """The subject of a breaker rule by the first word of the facts it reads."""

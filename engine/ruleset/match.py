@@ -7,29 +7,26 @@ by the plain interpreter. Both give the same answer for the same fingerprint, so
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Final
 
 from engine.ruleset.classes import Program
 from engine.ruleset.effects import Charge, Drop, Exclude, Hold, Limit, Route, SetState
+from engine.ruleset.memo import Memo
 from engine.ruleset.rules import Rule
 
 Fingerprint = tuple[int, ...]
 Facts = Sequence[Any]
 
-
-class Matcher(Protocol):
-    """Something that knows which rules match a fingerprint."""
-
-    def match(self, program: int, fingerprints: Sequence[Fingerprint]) -> list[tuple[int, ...]]:
-        """Return, per fingerprint, the indexes of the rules that match, rising. Raises MatcherUnavailable."""
+ANSWERS_KEPT: Final = 16_384
+"""Different answers of the rules that are kept; two equal ones beyond that may be two objects."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matched:
     """The rules that match one set of facts, sorted out by what they ask for, each kind in file order.
 
-    Two equal answers of one scope are one object, so it may serve as a key. `route` is the first routing rule (FIRST);
+    Equal answers of one scope are one object, so it serves as a key. `route` is the first routing rule (FIRST);
     everything else is collected. `erred` are the rules that could not be judged.
     """
 
@@ -42,10 +39,6 @@ class Matched:
     limits: tuple[Rule, ...]
     charges: tuple[Rule, ...]
     states: tuple[Rule, ...]
-    blueprints: dict[Any, Any] = field(default_factory=dict)
-    """What has been derived from this answer for its candidates, by their answers and by their facts."""
-    refused: dict[Any, Any] = field(default_factory=dict)
-    """The decisions that hold or drop a message as a whole under this answer, by why and until when."""
 
 
 def sort_out(rules: Sequence[Rule], matched: tuple[int, ...], erred: tuple[int, ...]) -> Matched:
@@ -66,43 +59,6 @@ def sort_out(rules: Sequence[Rule], matched: tuple[int, ...], erred: tuple[int, 
         charges=asking(Charge),
         states=asking(SetState),
     )
-
-
-class Memo:
-    """Answers by fingerprint, at most about `size` of them.
-
-    Two generations: when the young one is full it becomes the old one, and the old one is forgotten. An answer asked
-    for again moves to the young. A hit in the young generation costs one dictionary lookup, which an exact LRU cannot.
-    """
-
-    __slots__ = ("_half", "misses", "old", "young")
-
-    def __init__(self, size: int) -> None:
-        self._half = max(1, size // 2)
-        self.young: dict[Fingerprint, Matched] = {}
-        self.old: dict[Fingerprint, Matched] = {}
-        self.misses = 0
-
-    def __len__(self) -> int:
-        return len(self.young) + len(self.old)
-
-    def get(self, fingerprint: Fingerprint) -> Matched | None:
-        """Return the answer for a fingerprint, or None."""
-        found = self.young.get(fingerprint)
-        if found is None:
-            found = self.old.get(fingerprint)
-            if found is None:
-                self.misses += 1
-            else:
-                self.put(fingerprint, found)
-        return found
-
-    def put(self, fingerprint: Fingerprint, matched: Matched) -> None:
-        """Keep an answer."""
-        if len(self.young) >= self._half:
-            self.old = self.young
-            self.young = {}
-        self.young[fingerprint] = matched
 
 
 Condition = Callable[[Facts, Facts], bool | None]
@@ -130,11 +86,10 @@ class ScopeMatcher:
         self._erring = [rule for rule in mine if rule.can_err]
         self._make = condition
         self._conditions: dict[int, Condition] = {}
-        self._answers: dict[tuple[tuple[int, ...], tuple[int, ...]], Matched] = {}
-        self._answers_bound = memo_size
+        self._answers: Memo[tuple[tuple[int, ...], tuple[int, ...]], Matched] = Memo(ANSWERS_KEPT)
         self.fingerprint = program.fingerprint
         self.shared = program.shared
-        self.memo = Memo(memo_size)
+        self.memo: Memo[Fingerprint, Matched] = Memo(memo_size)
 
     def _holds(self, rule: Rule, f: Facts, c: Facts) -> bool | None:
         condition = self._conditions.get(rule.index)
@@ -157,8 +112,7 @@ class ScopeMatcher:
     def _keep(self, fingerprint: Fingerprint, matched: tuple[int, ...], erred: tuple[int, ...]) -> Matched:
         answer = self._answers.get((matched, erred))
         if answer is None:
-            if len(self._answers) >= self._answers_bound:
-                self._answers.clear()
-            answer = self._answers[matched, erred] = sort_out(self._rules, matched, erred)
+            answer = sort_out(self._rules, matched, erred)
+            self._answers.put((matched, erred), answer)
         self.memo.put(fingerprint, answer)
         return answer

@@ -19,7 +19,7 @@ def _version(value: object) -> str:
     expected = "the name of a version's folder: letters, digits, dots and dashes, at most 64"
     if isinstance(value, Written) and not value.empty and is_version_name(value):
         return str(value)
-    raise wrong(describe(value), expected, code="bad-version")
+    raise wrong(describe(value), expected, "write the name of a folder beside rollout.yaml", "bad-version")
 
 
 class RolloutFile(Form):

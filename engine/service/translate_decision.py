@@ -45,6 +45,7 @@ def write_decision(decision: Decision) -> decision_pb2.Decision:
             channel=refusal.channel,
             reason=int(refusal.reason),
             rule_id=refusal.rule_id,
+            held=refusal.held,
         )
         if refusal.until_ms:
             refused.until.CopyFrom(write_time(refusal.until_ms))
@@ -56,6 +57,7 @@ def _write_plan(plan: Plan, wire: decision_pb2.Plan) -> None:
     wire.priority = _PRIORITY[plan.priority]  # type: ignore[assignment]
     for step in plan.steps:
         written = wire.steps.add(
+            number=step.number,
             channel=step.channel,
             admitted=step.admitted,
             until=_CONFIRMATION[step.until],
@@ -74,7 +76,7 @@ def write_trace(trace: Trace, ruleset: RuleSet) -> decision_pb2.Trace:
     for one in trace.rules:
         wire.rules.add(rule_id=one.rule.id, family=one.rule.family, channel=one.channel, erred=one.erred)
     for candidate in trace.candidates:
-        written = wire.candidates.add(channel=candidate.channel, outcome=int(candidate.outcome))
+        written = wire.candidates.add(channel=candidate.channel, result=int(candidate.result))
         for check in candidate.checks:
             written.checks.add(
                 rule_id=check.rule_id,

@@ -8,7 +8,7 @@ import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from engine.decision.model import Reason, Strategy, Verdict
-from engine.decision.trace import Outcome
+from engine.decision.trace import Result
 from engine.errors import InvalidInput, MatcherUnavailable, RulesUnavailable, TooLarge
 from engine.flow.evaluation import Evaluator
 from engine.ruleset.compile import RuleSet
@@ -73,7 +73,7 @@ def paths(error: status_pb2.Status) -> list[str]:
         (Verdict, decision_pb2.Verdict, "VERDICT_"),
         (Strategy, message_pb2.Strategy, "STRATEGY_"),
         (Reason, decision_pb2.Reason, "REASON_"),
-        (Outcome, decision_pb2.CandidateTrace.Outcome, "OUTCOME_"),
+        (Result, decision_pb2.CandidateTrace.Result, "RESULT_"),
     ],
 )
 def test_the_enums_of_model_and_contract_are_one(ours: type, theirs: object, prefix: str) -> None:
@@ -201,7 +201,7 @@ async def test_an_explained_batch_decides_as_a_plain_one() -> None:
     assert plain.changed == traced.changed
     first, second = (result.trace for result in traced.results)
     assert [rule.rule_id for rule in first.rules] == ["hourly", "cost", "to-push"]
-    assert [candidate.outcome for candidate in first.candidates] == [Outcome.TAKEN, Outcome.NOT_NEEDED]
+    assert [candidate.result for candidate in first.candidates] == [Result.TAKEN, Result.NOT_NEEDED]
     assert (
         second.candidates[0].checks[-1].detail.startswith("hourly (cards): 1 of 1 in the window until 2026-01-05T13:00")
     )

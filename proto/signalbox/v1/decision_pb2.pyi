@@ -103,7 +103,7 @@ class Plan(_message.Message):
     def __init__(self, strategy: _Optional[_Union[_message_pb2.Strategy, str]] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., priority: _Optional[_Union[_message_pb2.Priority, str]] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("channel", "admitted", "wait", "until", "providers", "all_addresses", "charges")
+    __slots__ = ("channel", "admitted", "wait", "until", "providers", "all_addresses", "charges", "number")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     ADMITTED_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +111,7 @@ class Step(_message.Message):
     PROVIDERS_FIELD_NUMBER: _ClassVar[int]
     ALL_ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     CHARGES_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
     channel: str
     admitted: bool
     wait: _duration_pb2.Duration
@@ -118,7 +119,8 @@ class Step(_message.Message):
     providers: _containers.RepeatedScalarFieldContainer[str]
     all_addresses: bool
     charges: _containers.RepeatedCompositeFieldContainer[Charge]
-    def __init__(self, channel: _Optional[str] = ..., admitted: _Optional[bool] = ..., wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., until: _Optional[_Union[Confirmation, str]] = ..., providers: _Optional[_Iterable[str]] = ..., all_addresses: _Optional[bool] = ..., charges: _Optional[_Iterable[_Union[Charge, _Mapping]]] = ...) -> None: ...
+    number: int
+    def __init__(self, channel: _Optional[str] = ..., admitted: _Optional[bool] = ..., wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., until: _Optional[_Union[Confirmation, str]] = ..., providers: _Optional[_Iterable[str]] = ..., all_addresses: _Optional[bool] = ..., charges: _Optional[_Iterable[_Union[Charge, _Mapping]]] = ..., number: _Optional[int] = ...) -> None: ...
 
 class Charge(_message.Message):
     __slots__ = ("account", "micros", "unit")
@@ -131,16 +133,18 @@ class Charge(_message.Message):
     def __init__(self, account: _Optional[str] = ..., micros: _Optional[int] = ..., unit: _Optional[str] = ...) -> None: ...
 
 class Refusal(_message.Message):
-    __slots__ = ("channel", "reason", "rule_id", "until")
+    __slots__ = ("channel", "reason", "rule_id", "until", "held")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     RULE_ID_FIELD_NUMBER: _ClassVar[int]
     UNTIL_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     channel: str
     reason: Reason
     rule_id: str
     until: _timestamp_pb2.Timestamp
-    def __init__(self, channel: _Optional[str] = ..., reason: _Optional[_Union[Reason, str]] = ..., rule_id: _Optional[str] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    held: bool
+    def __init__(self, channel: _Optional[str] = ..., reason: _Optional[_Union[Reason, str]] = ..., rule_id: _Optional[str] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., held: _Optional[bool] = ...) -> None: ...
 
 class Trace(_message.Message):
     __slots__ = ("rules", "candidates", "facts")
@@ -165,26 +169,26 @@ class RuleTrace(_message.Message):
     def __init__(self, rule_id: _Optional[str] = ..., family: _Optional[str] = ..., channel: _Optional[str] = ..., erred: _Optional[bool] = ...) -> None: ...
 
 class CandidateTrace(_message.Message):
-    __slots__ = ("channel", "outcome", "checks")
-    class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ("channel", "result", "checks")
+    class Result(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
-        OUTCOME_UNSPECIFIED: _ClassVar[CandidateTrace.Outcome]
-        OUTCOME_TAKEN: _ClassVar[CandidateTrace.Outcome]
-        OUTCOME_NOT_NEEDED: _ClassVar[CandidateTrace.Outcome]
-        OUTCOME_HELD: _ClassVar[CandidateTrace.Outcome]
-        OUTCOME_REFUSED: _ClassVar[CandidateTrace.Outcome]
-    OUTCOME_UNSPECIFIED: CandidateTrace.Outcome
-    OUTCOME_TAKEN: CandidateTrace.Outcome
-    OUTCOME_NOT_NEEDED: CandidateTrace.Outcome
-    OUTCOME_HELD: CandidateTrace.Outcome
-    OUTCOME_REFUSED: CandidateTrace.Outcome
+        RESULT_UNSPECIFIED: _ClassVar[CandidateTrace.Result]
+        RESULT_TAKEN: _ClassVar[CandidateTrace.Result]
+        RESULT_NOT_NEEDED: _ClassVar[CandidateTrace.Result]
+        RESULT_HELD: _ClassVar[CandidateTrace.Result]
+        RESULT_REFUSED: _ClassVar[CandidateTrace.Result]
+    RESULT_UNSPECIFIED: CandidateTrace.Result
+    RESULT_TAKEN: CandidateTrace.Result
+    RESULT_NOT_NEEDED: CandidateTrace.Result
+    RESULT_HELD: CandidateTrace.Result
+    RESULT_REFUSED: CandidateTrace.Result
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
-    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
     CHECKS_FIELD_NUMBER: _ClassVar[int]
     channel: str
-    outcome: CandidateTrace.Outcome
+    result: CandidateTrace.Result
     checks: _containers.RepeatedCompositeFieldContainer[CheckTrace]
-    def __init__(self, channel: _Optional[str] = ..., outcome: _Optional[_Union[CandidateTrace.Outcome, str]] = ..., checks: _Optional[_Iterable[_Union[CheckTrace, _Mapping]]] = ...) -> None: ...
+    def __init__(self, channel: _Optional[str] = ..., result: _Optional[_Union[CandidateTrace.Result, str]] = ..., checks: _Optional[_Iterable[_Union[CheckTrace, _Mapping]]] = ...) -> None: ...
 
 class CheckTrace(_message.Message):
     __slots__ = ("rule_id", "passed", "reason", "detail")
