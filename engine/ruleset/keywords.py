@@ -5,11 +5,36 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from ahocorasick_rs import AhoCorasick
 
 # Characters that show nothing and are put between the letters of a word to slip through a list.
 _HIDING = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u2060-\u2064\ufeff]")
+
+
+MOST_MARKS = 30
+"""Combining marks in a row that are looked at in a long text; no language stacks as many, and Unicode's own
+stream-safe format has this bound (UAX 15, section 13)."""
+
+SHORT = 1000
+"""Characters up to which a text of nothing but marks does no harm (0.3 ms)."""
+
+
+@lru_cache(maxsize=1)
+def _mark_runs() -> re.Pattern[str]:
+    """Return what finds the marks beyond the bound.
+
+    Normalising puts the marks after a letter in order by insertion, so that 30,000 of them would take seconds. The
+    marks are all characters that decompose into something that combines; beyond plane 1 there are none.
+    """
+    marks = [
+        character
+        for character in map(chr, range(0x300, 0x20000))
+        if unicodedata.combining(unicodedata.normalize("NFKD", character)[0])
+    ]
+    letters = "".join(map(re.escape, marks))
+    return re.compile(f"([{letters}]{{{MOST_MARKS}}})[{letters}]+")
 
 
 def fold(text: str) -> str:
@@ -22,6 +47,8 @@ def fold(text: str) -> str:
     # Looking first is ten times as fast as translating or normalising, and most texts need neither.
     if _HIDING.search(text):
         text = _HIDING.sub("", text)
+    if len(text) > SHORT:
+        text = _mark_runs().sub(r"\1", text)
     if not unicodedata.is_normalized("NFKC", text):
         text = unicodedata.normalize("NFKC", text)
     return text.casefold()

@@ -200,6 +200,6 @@ def _status(error: InvalidInput, counts: Counts) -> status_pb2.Status:
 
 def _read_now(wire: Timestamp) -> int:
     seconds, nanos = wire.seconds, wire.nanos
-    if not 0 < seconds < LATEST_S or not 0 <= nanos < 1_000_000_000:
+    if not 0 <= seconds < LATEST_S or not 0 <= nanos < 1_000_000_000:
         raise InvalidInput([FieldViolation("now", NO_TIME)])
     return seconds * 1000 + nanos // 1_000_000

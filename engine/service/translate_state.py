@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from engine.decision.ledger_model import AccountKey, Balance, LedgerModel, Use, UseKey, UserKey
@@ -25,6 +26,8 @@ MAX_ACCOUNTS = 10_000
 MAX_USES = 10_000
 MAX_TAGS = 256
 MAX_BINDINGS = 64
+MAX_KEY = 1024
+_UNIT = re.compile("[A-Z]{3,8}", re.ASCII)
 
 BREAKER_STATE = {n: name.removeprefix("BREAKER_STATE_") for name, n in state_pb2.BreakerState.items() if n}
 BREAKER_STATE[state_pb2.BREAKER_STATE_UNSPECIFIED] = "NORMAL"
@@ -89,6 +92,8 @@ def _read_user(wire: state_pb2.User, place: int, default_zone: str, bad: Violati
     if len(channels) < len(bindings) or "" in channels:
         _check_bindings(bindings, f"state.users.users[{place}].bindings", bad)
     path = f"state.users.users[{place}].attributes"
+    if wire.language and not (len(wire.language) <= MAX_NAME and wire.language.isprintable()):
+        check_name(wire.language, f"state.users.users[{place}].language", bad)
     return User(
         True,
         zone or default_zone,
@@ -96,11 +101,22 @@ def _read_user(wire: state_pb2.User, place: int, default_zone: str, bad: Violati
         wire.language,
         read_params(wire.attributes, path, bad) if wire.HasField("attributes") else {},
         channels,
-        frozenset([(out.channel, CATEGORY.get(out.category, "MARKETING")) for out in opt_outs]) if opt_outs else _NONE,
+        _read_opt_outs(opt_outs, f"state.users.users[{place}].opt_outs", bad) if opt_outs else _NONE,
     )
 
 
 _NONE: frozenset[tuple[str, str]] = frozenset()
+
+
+def _read_opt_outs(wire: Iterable[state_pb2.OptOut], path: str, bad: Violations) -> frozenset[tuple[str, str]]:
+    found = set()
+    for place, out in enumerate(wire):
+        check_name(out.channel, f"{path}[{place}].channel", bad, required=False)
+        category = CATEGORY.get(out.category) if out.category else "MARKETING"
+        if category is None:
+            bad.add(f"{path}[{place}].category", f"must be one of {', '.join(CATEGORY.values())}, or left out")
+        found.add((out.channel, category or ""))
+    return frozenset(found)
 
 
 def _check_bindings(bindings: Iterable[state_pb2.Binding], path: str, bad: Violations) -> None:
@@ -121,7 +137,7 @@ def _read_ledger(wire: state_pb2.Ledger, bad: Violations) -> dict[UserKey, dict[
         if key in ledger:
             bad.add(f"state.ledger.users[{place}].user_id", "is listed twice")
         ledger[key] = uses
-        if len(uses) != len(one.uses) or len(uses) > MAX_USES or not all(map(_is_good, uses.values())):
+        if len(uses) != len(one.uses) or len(uses) > MAX_USES or not all(map(_is_good, uses.items())):
             _complain_of_uses(one, uses, f"state.ledger.users[{place}].uses", bad)
     return ledger
 
@@ -132,10 +148,17 @@ def _complain_of_uses(wire: state_pb2.UserLedger, uses: dict[UseKey, Use], path:
     elif len(uses) != len(wire.uses):
         bad.add(path, "holds the same limit and key twice")
     else:
-        bad.add(path, "needs a count of at least 1, start_ms not after end_ms, and times from 1970 to the year 9000")
+        bad.add(
+            path,
+            f"needs a limit, a key of at most {MAX_KEY} characters, a count of at least 1, start_ms not after end_ms, "
+            "and times from 1970 to the year 9000",
+        )
 
 
-def _is_good(use: Use) -> bool:
+def _is_good(entry: tuple[UseKey, Use]) -> bool:
+    (limit, key), use = entry
+    if not 0 < len(limit) <= MAX_NAME or len(key) > MAX_KEY:
+        return False
     return 0 <= use.start_ms <= use.end_ms < LATEST_S * 1000 and 0 <= use.last_ms < LATEST_S * 1000 and use.count > 0
 
 
@@ -145,11 +168,15 @@ def _read_accounts(wire: state_pb2.Accounts, bad: Violations) -> dict[AccountKey
         bad.add("state.accounts", f"holds {len(wire.accounts)} accounts; at most {MAX_ACCOUNTS} are allowed")
         return accounts
     for place, one in enumerate(wire.accounts):
-        check_names(("tenant", "unit"), (one.tenant, one.unit), ("state.accounts.accounts", place), bad)
+        check_names(("tenant",), (one.tenant,), ("state.accounts.accounts", place), bad)
         if not 0 < len(one.name) <= MAX_NAME or not one.name.isprintable():
             check_name(one.name, f"state.accounts.accounts[{place}].name", bad, longest=1024)
         if (one.tenant, one.name) in accounts:
             bad.add(f"state.accounts.accounts[{place}].name", "is listed twice")
+        if not _UNIT.fullmatch(one.unit):
+            bad.add(f"state.accounts.accounts[{place}].unit", 'must be a currency such as "CNY", or "COUNT"')
+        if one.left_micros < 0:
+            bad.add(f"state.accounts.accounts[{place}].left_micros", "must not be negative")
         accounts[one.tenant, one.name] = Balance(one.unit, one.left_micros)
     return accounts
 
@@ -157,6 +184,8 @@ def _read_accounts(wire: state_pb2.Accounts, bad: Violations) -> dict[AccountKey
 def _read_breakers(wire: state_pb2.Breakers, bad: Violations) -> Breakers:
     if wire.platform not in BREAKER_STATE:
         bad.add("state.breakers.platform", f"{wire.platform} is no state of a breaker")
+    if len(wire.channels) > MAX_BINDINGS:
+        bad.add("state.breakers.channels", f"holds {len(wire.channels)}; at most {MAX_BINDINGS} are allowed")
     for channel, state in wire.channels.items():
         if not 0 < len(channel) <= MAX_NAME or not channel.isprintable():
             check_name(channel, f'state.breakers.channels["{channel:.40}"]', bad)

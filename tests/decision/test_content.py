@@ -82,3 +82,11 @@ def test_a_word_cannot_hide_behind_invisible_letters() -> None:
 
     assert lists.hits(["保\u200b本收益", "ＦＲＥＥ"]) == (5, 3)
     assert lists.hits(["保", "本"]) == (0, 0)
+
+
+@pytest.mark.parametrize("marks", ["\u0345\u0334", "\u0f73\u0f71", "\u0301"])
+def test_a_tower_of_marks_costs_no_more_than_its_length(marks: str) -> None:
+    """Unicode would put 30,000 marks in order one by one; only the first thirty of a row are looked at."""
+    tower = "x" + marks * 15_000
+
+    assert len(fold(tower)) <= 100
