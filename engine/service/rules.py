@@ -41,7 +41,8 @@ class RuleServicer:
             source=SOURCES[status.source],
             rules=Counter(rule.family for rule in ruleset.rules),
             attempted_version=status.attempted_version,
-            problems=_problems((*status.problems, *status.warnings)),
+            problems=_problems(status.problems),
+            warnings=_problems(status.warnings),
             reloads=status.reloads,
             failures=status.failures,
             matcher=self._matcher(),
@@ -58,7 +59,6 @@ class RuleServicer:
 
 
 def _problems(issues: Iterable[Issue]) -> list[contract.Problem]:
-    """What keeps a newer version from serving comes first, then the warnings of what serves."""
     return [
         contract.Problem(
             code=issue.code,

@@ -115,14 +115,6 @@ def _complain_of_names(names: tuple[str, ...], bad: Violations) -> None:
         check_name(value, f"message.{field}", bad, required=field in _REQUIRED)
 
 
-def check_names(fields: tuple[str, ...], values: tuple[str, ...], path: tuple[str, int], bad: Violations) -> None:
-    """Note what is wrong with required names of one entry of a list; `path` is the list's and the entry's place."""
-    joined = "".join(values)
-    if "" in values or len(joined) > MAX_NAME or not joined.isprintable() or " " in joined:
-        for field, value in zip(fields, values, strict=True):
-            check_name(value, f"{path[0]}[{path[1]}].{field}", bad)
-
-
 def check_name(value: str, path: str, bad: Violations, *, required: bool = True, longest: int = MAX_NAME) -> None:
     """Note what is wrong with a name, if anything."""
     if not value:

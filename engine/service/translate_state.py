@@ -16,7 +16,6 @@ from engine.service.translate import (
     MAX_NAME,
     Violations,
     check_name,
-    check_names,
     read_params,
 )
 from signalbox.v1 import state_pb2
@@ -26,7 +25,7 @@ MAX_ACCOUNTS = 10_000
 MAX_USES = 10_000
 MAX_TAGS = 256
 MAX_BINDINGS = 64
-MAX_KEY = 1024
+MAX_KEY = 4096
 _UNIT = re.compile("[A-Z]{3,8}", re.ASCII)
 
 BREAKER_STATE = {n: name.removeprefix("BREAKER_STATE_") for name, n in state_pb2.BreakerState.items() if n}
@@ -70,7 +69,8 @@ def _read_users(wire: state_pb2.Users, default_zone: str, bad: Violations) -> di
         return users
     for place, one in enumerate(wire.users):
         key = (one.tenant, one.user_id)
-        check_names(("tenant", "user_id"), key, ("state.users.users", place), bad)
+        if "" in key:
+            _require_key(key, f"state.users.users[{place}]", bad)
         if key in users:
             bad.add(f"state.users.users[{place}].user_id", "is listed twice")
         users[key] = _read_user(one, place, default_zone, bad)
@@ -132,7 +132,8 @@ def _read_ledger(wire: state_pb2.Ledger, bad: Violations) -> dict[UserKey, dict[
         return ledger
     for place, one in enumerate(wire.users):
         key = (one.tenant, one.user_id)
-        check_names(("tenant", "user_id"), key, ("state.ledger.users", place), bad)
+        if "" in key:
+            _require_key(key, f"state.ledger.users[{place}]", bad)
         uses = {(use.limit, use.key): Use(use.start_ms, use.end_ms, use.count, use.last_ms) for use in one.uses}
         if key in ledger:
             bad.add(f"state.ledger.users[{place}].user_id", "is listed twice")
@@ -140,6 +141,12 @@ def _read_ledger(wire: state_pb2.Ledger, bad: Violations) -> dict[UserKey, dict[
         if len(uses) != len(one.uses) or len(uses) > MAX_USES or not all(map(_is_good, uses.items())):
             _complain_of_uses(one, uses, f"state.ledger.users[{place}].uses", bad)
     return ledger
+
+
+def _require_key(key: UserKey, path: str, bad: Violations) -> None:
+    """Note that the tenant or the user is missing; one that no message can have does no harm."""
+    check_name(key[0], f"{path}.tenant", bad)
+    check_name(key[1], f"{path}.user_id", bad)
 
 
 def _complain_of_uses(wire: state_pb2.UserLedger, uses: dict[UseKey, Use], path: str, bad: Violations) -> None:
@@ -168,17 +175,22 @@ def _read_accounts(wire: state_pb2.Accounts, bad: Violations) -> dict[AccountKey
         bad.add("state.accounts", f"holds {len(wire.accounts)} accounts; at most {MAX_ACCOUNTS} are allowed")
         return accounts
     for place, one in enumerate(wire.accounts):
-        check_names(("tenant",), (one.tenant,), ("state.accounts.accounts", place), bad)
-        if not 0 < len(one.name) <= MAX_NAME or not one.name.isprintable():
-            check_name(one.name, f"state.accounts.accounts[{place}].name", bad, longest=1024)
-        if (one.tenant, one.name) in accounts:
-            bad.add(f"state.accounts.accounts[{place}].name", "is listed twice")
-        if not _UNIT.fullmatch(one.unit):
-            bad.add(f"state.accounts.accounts[{place}].unit", 'must be a currency such as "CNY", or "COUNT"')
-        if one.left_micros < 0:
-            bad.add(f"state.accounts.accounts[{place}].left_micros", "must not be negative")
-        accounts[one.tenant, one.name] = Balance(one.unit, one.left_micros)
+        key, unit, left_micros = (one.tenant, one.name), one.unit, one.left_micros
+        if "" in key or key in accounts or left_micros < 0 or not _UNIT.fullmatch(unit):
+            _complain_of_account(key, key in accounts, unit, left_micros, f"state.accounts.accounts[{place}]", bad)
+        accounts[key] = Balance(unit, left_micros)
     return accounts
+
+
+def _complain_of_account(key: AccountKey, known: bool, unit: str, left_micros: int, path: str, bad: Violations) -> None:
+    check_name(key[0], f"{path}.tenant", bad)
+    check_name(key[1], f"{path}.name", bad, longest=1024)
+    if known:
+        bad.add(f"{path}.name", "is listed twice")
+    if not _UNIT.fullmatch(unit):
+        bad.add(f"{path}.unit", 'must be a currency such as "CNY", or "COUNT"')
+    if left_micros < 0:
+        bad.add(f"{path}.left_micros", "must not be negative")
 
 
 def _read_breakers(wire: state_pb2.Breakers, bad: Violations) -> Breakers:

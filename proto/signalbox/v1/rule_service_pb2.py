@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsignalbox/v1/rule_service.proto\x12\x0csignalbox.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x0f\n\rStatusRequest\"\x85\x03\n\x0eStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12-\n\tloaded_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x06source\x18\x04 \x01(\x0e\x32\x18.signalbox.v1.RuleSource\x12\x36\n\x05rules\x18\x05 \x03(\x0b\x32\'.signalbox.v1.StatusResponse.RulesEntry\x12\x19\n\x11\x61ttempted_version\x18\x06 \x01(\t\x12\'\n\x08problems\x18\x07 \x03(\x0b\x32\x15.signalbox.v1.Problem\x12\x0f\n\x07reloads\x18\x08 \x01(\x04\x12\x10\n\x08\x66\x61ilures\x18\t \x01(\x04\x12,\n\x07matcher\x18\n \x01(\x0b\x32\x1b.signalbox.v1.MatcherStatus\x1a,\n\nRulesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"t\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x10\n\x08severity\x18\x02 \x01(\t\x12\x0c\n\x04\x66ile\x18\x03 \x01(\t\x12\x0c\n\x04line\x18\x04 \x01(\r\x12\x0e\n\x06\x63olumn\x18\x05 \x01(\r\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0c\n\x04hint\x18\x07 \x01(\t\"C\n\rMatcherStatus\x12\r\n\x05ready\x18\x01 \x01(\x08\x12\x11\n\tfallbacks\x18\x02 \x01(\x04\x12\x10\n\x08restarts\x18\x03 \x01(\x04*\\\n\nRuleSource\x12\x1b\n\x17RULE_SOURCE_UNSPECIFIED\x10\x00\x12\x16\n\x12RULE_SOURCE_FOLDER\x10\x01\x12\x19\n\x15RULE_SOURCE_LAST_GOOD\x10\x02\x32R\n\x0bRuleService\x12\x43\n\x06Status\x12\x1b.signalbox.v1.StatusRequest\x1a\x1c.signalbox.v1.StatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsignalbox/v1/rule_service.proto\x12\x0csignalbox.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x0f\n\rStatusRequest\"\xae\x03\n\x0eStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12-\n\tloaded_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x06source\x18\x04 \x01(\x0e\x32\x18.signalbox.v1.RuleSource\x12\x36\n\x05rules\x18\x05 \x03(\x0b\x32\'.signalbox.v1.StatusResponse.RulesEntry\x12\x19\n\x11\x61ttempted_version\x18\x06 \x01(\t\x12\'\n\x08problems\x18\x07 \x03(\x0b\x32\x15.signalbox.v1.Problem\x12\x0f\n\x07reloads\x18\x08 \x01(\x04\x12\x10\n\x08\x66\x61ilures\x18\t \x01(\x04\x12,\n\x07matcher\x18\n \x01(\x0b\x32\x1b.signalbox.v1.MatcherStatus\x12\'\n\x08warnings\x18\x0b \x03(\x0b\x32\x15.signalbox.v1.Problem\x1a,\n\nRulesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"t\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x10\n\x08severity\x18\x02 \x01(\t\x12\x0c\n\x04\x66ile\x18\x03 \x01(\t\x12\x0c\n\x04line\x18\x04 \x01(\r\x12\x0e\n\x06\x63olumn\x18\x05 \x01(\r\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0c\n\x04hint\x18\x07 \x01(\t\"C\n\rMatcherStatus\x12\r\n\x05ready\x18\x01 \x01(\x08\x12\x11\n\tfallbacks\x18\x02 \x01(\x04\x12\x10\n\x08restarts\x18\x03 \x01(\x04*\\\n\nRuleSource\x12\x1b\n\x17RULE_SOURCE_UNSPECIFIED\x10\x00\x12\x16\n\x12RULE_SOURCE_FOLDER\x10\x01\x12\x19\n\x15RULE_SOURCE_LAST_GOOD\x10\x02\x32R\n\x0bRuleService\x12\x43\n\x06Status\x12\x1b.signalbox.v1.StatusRequest\x1a\x1c.signalbox.v1.StatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,18 +34,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STATUSRESPONSE_RULESENTRY']._loaded_options = None
   _globals['_STATUSRESPONSE_RULESENTRY']._serialized_options = b'8\001'
-  _globals['_RULESOURCE']._serialized_start=678
-  _globals['_RULESOURCE']._serialized_end=770
+  _globals['_RULESOURCE']._serialized_start=719
+  _globals['_RULESOURCE']._serialized_end=811
   _globals['_STATUSREQUEST']._serialized_start=82
   _globals['_STATUSREQUEST']._serialized_end=97
   _globals['_STATUSRESPONSE']._serialized_start=100
-  _globals['_STATUSRESPONSE']._serialized_end=489
-  _globals['_STATUSRESPONSE_RULESENTRY']._serialized_start=445
-  _globals['_STATUSRESPONSE_RULESENTRY']._serialized_end=489
-  _globals['_PROBLEM']._serialized_start=491
-  _globals['_PROBLEM']._serialized_end=607
-  _globals['_MATCHERSTATUS']._serialized_start=609
-  _globals['_MATCHERSTATUS']._serialized_end=676
-  _globals['_RULESERVICE']._serialized_start=772
-  _globals['_RULESERVICE']._serialized_end=854
+  _globals['_STATUSRESPONSE']._serialized_end=530
+  _globals['_STATUSRESPONSE_RULESENTRY']._serialized_start=486
+  _globals['_STATUSRESPONSE_RULESENTRY']._serialized_end=530
+  _globals['_PROBLEM']._serialized_start=532
+  _globals['_PROBLEM']._serialized_end=648
+  _globals['_MATCHERSTATUS']._serialized_start=650
+  _globals['_MATCHERSTATUS']._serialized_end=717
+  _globals['_RULESERVICE']._serialized_start=813
+  _globals['_RULESERVICE']._serialized_end=895
 # @@protoc_insertion_point(module_scope)

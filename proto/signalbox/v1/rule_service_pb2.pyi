@@ -24,7 +24,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("version", "digest", "loaded_at", "source", "rules", "attempted_version", "problems", "reloads", "failures", "matcher")
+    __slots__ = ("version", "digest", "loaded_at", "source", "rules", "attempted_version", "problems", "reloads", "failures", "matcher", "warnings")
     class RulesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class StatusResponse(_message.Message):
     RELOADS_FIELD_NUMBER: _ClassVar[int]
     FAILURES_FIELD_NUMBER: _ClassVar[int]
     MATCHER_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     version: str
     digest: str
     loaded_at: _timestamp_pb2.Timestamp
@@ -52,7 +53,8 @@ class StatusResponse(_message.Message):
     reloads: int
     failures: int
     matcher: MatcherStatus
-    def __init__(self, version: _Optional[str] = ..., digest: _Optional[str] = ..., loaded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., source: _Optional[_Union[RuleSource, str]] = ..., rules: _Optional[_Mapping[str, int]] = ..., attempted_version: _Optional[str] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., reloads: _Optional[int] = ..., failures: _Optional[int] = ..., matcher: _Optional[_Union[MatcherStatus, _Mapping]] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[Problem]
+    def __init__(self, version: _Optional[str] = ..., digest: _Optional[str] = ..., loaded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., source: _Optional[_Union[RuleSource, str]] = ..., rules: _Optional[_Mapping[str, int]] = ..., attempted_version: _Optional[str] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., reloads: _Optional[int] = ..., failures: _Optional[int] = ..., matcher: _Optional[_Union[MatcherStatus, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ...) -> None: ...
 
 class Problem(_message.Message):
     __slots__ = ("code", "severity", "file", "line", "column", "message", "hint")
