@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import _common
 import grpc
 
-from engine.decision.session import Judge, judge_now
+from engine.decision.judge import Judge
+from engine.decision.session import Session, judge_now
 from engine.flow.loading import load_folder
 from engine.service.translate import read_message
 from engine.service.translate_decision import write_decision
@@ -42,7 +43,7 @@ class Asker:
 
     def interpreted(self, batch: contract.EvaluateBatchRequest) -> Decisions:
         """By the plain interpreter, without server, memo and durable-rules."""
-        session = self._judge.session(read_state(batch.state, ZONE))
+        session = Session(self._judge, read_state(batch.state, ZONE))
         items = [(read_message(one.message), one.now.ToMilliseconds()) for one in batch.evaluations]
         return [write_decision(one.decision) for one in judge_now(session, items, lambda unknown: None)]
 

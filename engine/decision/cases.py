@@ -13,7 +13,8 @@ from engine.decision.case_compare import compare
 from engine.decision.case_given import read_items, read_now, read_state, read_user
 from engine.decision.case_reading import Case, read_cases
 from engine.decision.case_window import compare_window, time_facts, window_facts
-from engine.decision.session import Ask, Judge, Judgement, Unknown, judge_now
+from engine.decision.judge import Judge
+from engine.decision.session import Ask, Judgement, Session, Unknown, judge_now
 from engine.decision.trace import Trace, explain, uses_before
 from engine.errors import InvalidInput
 from engine.ruleset.compile import RuleSet
@@ -90,7 +91,7 @@ class CaseRunner:
         *before, item = read_items(case.given, user, self._ruleset)
         message, now_ms = item
         state = read_state(case.given, message, user, now_ms, self._ruleset)
-        session = self._judge.session(state)
+        session = Session(self._judge, state)
         for judged in judge_now(session, before, self._ask):
             _sure(judged)
         uses = uses_before(state.ledger, message.tenant, message.user_id)

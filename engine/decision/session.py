@@ -8,25 +8,20 @@ plain interpreter, hands the answers in, and asks again until there is nothing u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from engine.decision.blueprint import Blueprint, draw
-from engine.decision.facts import ChannelFacts, FactsReader, Values, channel_facts
+from engine.decision.blueprint import Blueprint
+from engine.decision.facts import ChannelFacts, Values, channel_facts
+from engine.decision.judge import Judge
 from engine.decision.ledger_model import LedgerModel, UserKey
 from engine.decision.model import Admission, Breakers, Decision, Message, User
 from engine.decision.propose import Proposal, propose
-from engine.decision.settle import settle
 from engine.errors import InvalidInput
-from engine.ruleset.compile import MEMO_SIZE, RuleSet
 from engine.ruleset.effects import Route
 from engine.ruleset.fact_types import Scope
-from engine.ruleset.match import Fingerprint, Matched, ScopeMatcher
-from engine.ruleset.memo import Memo
-
-DERIVED_KEPT: Final = 32_768
-"""Blueprints, and likewise decisions, that are kept; a blueprint is kept under two keys."""
+from engine.ruleset.match import Fingerprint, Matched
 
 PART_MESSAGES: Final = 100
 PART_CHARACTERS: Final = 100_000
@@ -96,55 +91,6 @@ class Judgement:
         self.error: InvalidInput | None = None
         self.matched: Matched | None = None
         self.blueprint: Blueprint | None = None
-
-
-class Judge:
-    """One rule set made ready to decide; shared by all sessions under it."""
-
-    def __init__(self, ruleset: RuleSet, memo_size: int = MEMO_SIZE) -> None:
-        self.ruleset = ruleset
-        self.reader = FactsReader(ruleset)
-        self.message_matcher = ruleset.matcher(Scope.MESSAGE, memo_size)
-        self.channel_matcher = ruleset.matcher(Scope.CHANNEL, memo_size)
-        self._blueprints: Memo[Hashable, Blueprint] = Memo(DERIVED_KEPT)
-        self._decisions: Memo[Hashable, Decision] = Memo(DERIVED_KEPT)
-
-    def matcher(self, scope: Scope) -> ScopeMatcher:
-        """Return the matcher of a scope that messages are judged in."""
-        return self.message_matcher if scope is Scope.MESSAGE else self.channel_matcher
-
-    def seen(self, key: Hashable) -> Blueprint | None:
-        """Return the blueprint kept under facts that always lead to it, or None."""
-        return self._blueprints.get(key)
-
-    def blueprint(self, matched: Matched, candidates: tuple[Matched, ...], seen: Hashable) -> Blueprint:
-        """Return what these answers ask, and keep it: under them, and under `seen` for the next time."""
-        key = (matched, candidates)
-        found = self._blueprints.get(key)
-        if found is None:
-            found = draw(matched, candidates)
-            self._blueprints.put(key, found)
-        if seen is not None:
-            self._blueprints.put(seen, found)
-        return found
-
-    def settle(self, proposal: Proposal, admission: Admission) -> Decision:
-        """Settle a proposal; a decision equal to one made before is that one."""
-        key: Hashable
-        if proposal.blueprint is None:
-            key = (proposal.matched, proposal.refusal)
-        else:
-            charges = proposal.charges if admission.taken else ()
-            key = (proposal.blueprint, admission, charges, proposal.message.priority)
-        decision = self._decisions.get(key)
-        if decision is None:
-            decision = settle(proposal, admission, self.ruleset.rules, self.ruleset.version)
-            self._decisions.put(key, decision)
-        return decision
-
-    def session(self, state: State) -> Session:
-        """Begin to judge against a state; the state is changed as messages are admitted."""
-        return Session(self, state)
 
 
 class Session:

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from engine.decision.session import Item, Judge, Judgement, Session, State, Unknown, in_parts
+from engine.decision.judge import Judge
+from engine.decision.session import Item, Judgement, Session, State, Unknown, in_parts
 from engine.errors import MatcherUnavailable, RulesUnavailable
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.fact_types import Scope
@@ -44,7 +45,7 @@ class Evaluator:
 
     def session(self, state: State) -> Session:
         """Begin to judge against a state under the rule set now in force."""
-        return self.judge.session(state)
+        return Session(self.judge, state)
 
     async def evaluate(self, session: Session, items: Sequence[Item]) -> list[Judgement]:
         """Judge messages in order; one that cannot be judged has its `error` set and counts nothing."""

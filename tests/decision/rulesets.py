@@ -5,10 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from engine.decision.judge import Judge
 from engine.decision.ledger_model import LedgerModel
 from engine.decision.model import Content, Decision, Message, User
 from engine.decision.moment import parse_local
-from engine.decision.session import Judge, Session, State, Unknown, judge_now
+from engine.decision.session import Session, State, Unknown, judge_now
 from engine.ruleset.compile import RuleSet, compile_version
 from engine.ruleset.issues import render
 
@@ -66,7 +67,7 @@ def session(
 ) -> Session:
     """A session in which the user u of tenant t is this one."""
     users = {("t", "u"): someone or user(), ("t", "v"): someone or user()}
-    return Judge(rules).session(State(users, ledger or LedgerModel(), default_zone=ZONE, **fields))
+    return Session(Judge(rules), State(users, ledger or LedgerModel(), default_zone=ZONE, **fields))
 
 
 def by_interpreter(unknown: Sequence[Unknown]) -> None:
