@@ -34,12 +34,18 @@ def main(arguments: list[str]) -> int:
 def make_stubs(target: Path) -> dict[str, bytes]:
     """Runs protoc into `target`; returns each stub's content by its path below `proto/`."""
     sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.glob("signalbox/**/*.proto"))
-    outputs = [f"--{kind}_out={target}" for kind in ("python", "pyi", "grpc_python")]
+    services = [source for source in sources if source.endswith("_service.proto")]
+    for kind, wanted in (("python", sources), ("pyi", sources), ("grpc_python", services)):
+        run_protoc(f"--{kind}_out={target}", wanted)
+    return read_stubs(target)
+
+
+def run_protoc(output: str, sources: list[str]) -> None:
+    """Makes one kind of stub."""
     builtin = files("grpc_tools") / "_proto"
-    code = protoc.main(["protoc", f"-I{PROTO}", f"-I{builtin}", *outputs, *sources])
+    code = protoc.main(["protoc", f"-I{PROTO}", f"-I{builtin}", output, *sources])
     if code != 0:
         raise SystemExit(f"stubs: protoc refused the contract (exit code {code}; its own words are above).")
-    return read_stubs(target)
 
 
 def committed_stubs() -> dict[str, bytes]:
