@@ -26,6 +26,9 @@ from engine.ruleset.syntax import Type
 Values = list[Any]
 """Facts by slot; None = absent, UNREACHABLE = the parent is absent."""
 
+CONTENT_KEPT_LENGTH = 2000
+"""Characters of a content that is kept, so that all of them are a few megabytes."""
+
 CONTENTS_KEPT = 4096
 """Contents whose analysis is kept: a campaign says the same to millions."""
 
@@ -186,7 +189,7 @@ class FactsReader:
         A campaign says the same to everybody, so its contents are kept; other contents hardly ever come twice.
         """
         content = message.content
-        if content is None or not message.campaign:
+        if content is None or not message.campaign or len(content.text) + len(content.html) > CONTENT_KEPT_LENGTH:
             return self._read_content(message)
         known: tuple[Any, ...] | None = self._analysed.get(content)
         if known is None:

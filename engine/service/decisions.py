@@ -69,10 +69,10 @@ class DecisionServicer:
         async for request in requests:
             response = contract.EvaluateStreamResponse()
             try:
+                now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
                 if request.HasField("state"):
                     state = read_state(request.state, self._evaluator.default_zone, state)
                     given |= set(state_pb2.StatePart.values()) - set(assumed_parts(request.state))
-                now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
                 session = self._evaluator.session(state)
                 judged, trace = await self._judge_one(session, request.message, now_ms, request.trace)
                 response.decision.CopyFrom(self._write(judged.decision))

@@ -26,6 +26,10 @@ MAX_USES = 10_000
 MAX_TAGS = 256
 MAX_BINDINGS = 64
 MAX_KEY = 4096
+MAX_ACCOUNT = 1024
+_LATEST_END_MS = (LATEST_S + 2 * 366 * 86_400) * 1000
+"""A window that begins in the last moment ends at most 366 days later."""
+
 _UNIT = re.compile("[A-Z]{3,8}", re.ASCII)
 
 BREAKER_STATE = {n: name.removeprefix("BREAKER_STATE_") for name, n in state_pb2.BreakerState.items() if n}
@@ -86,8 +90,10 @@ def _read_user(wire: state_pb2.User, place: int, default_zone: str, bad: Violati
         bad.add(f"state.users.users[{place}].tags", f"holds {len(tags)}; at most {MAX_TAGS} are allowed")
     if any(not tag or len(tag) > MAX_NAME for tag in tags):
         bad.add(f"state.users.users[{place}].tags", f"holds an empty tag or one of more than {MAX_NAME} characters")
-    if len(bindings) > MAX_BINDINGS or len(opt_outs) > MAX_BINDINGS:
-        bad.add(f"state.users.users[{place}]", f"holds more than {MAX_BINDINGS} bindings or opt-outs")
+    for name, listed in (("bindings", bindings), ("opt_outs", opt_outs)):
+        if len(listed) > MAX_BINDINGS:
+            text = f"holds {len(listed)}; at most {MAX_BINDINGS} are allowed"
+            bad.add(f"state.users.users[{place}].{name}", text)
     channels = frozenset([one.channel for one in bindings if 0 < len(one.value) <= MAX_ADDRESS])
     if len(channels) < len(bindings) or "" in channels:
         _check_bindings(bindings, f"state.users.users[{place}].bindings", bad)
@@ -166,7 +172,7 @@ def _is_good(entry: tuple[UseKey, Use]) -> bool:
     (limit, key), use = entry
     if not 0 < len(limit) <= MAX_NAME or len(key) > MAX_KEY:
         return False
-    return 0 <= use.start_ms <= use.end_ms < LATEST_S * 1000 and 0 <= use.last_ms < LATEST_S * 1000 and use.count > 0
+    return 0 <= use.start_ms <= use.end_ms < _LATEST_END_MS and 0 <= use.last_ms < _LATEST_END_MS and use.count > 0
 
 
 def _read_accounts(wire: state_pb2.Accounts, bad: Violations) -> dict[AccountKey, Balance]:
@@ -176,7 +182,7 @@ def _read_accounts(wire: state_pb2.Accounts, bad: Violations) -> dict[AccountKey
         return accounts
     for place, one in enumerate(wire.accounts):
         key, unit, left_micros = (one.tenant, one.name), one.unit, one.left_micros
-        if "" in key or key in accounts or left_micros < 0 or not _UNIT.fullmatch(unit):
+        if "" in key or len(key[1]) > MAX_ACCOUNT or key in accounts or left_micros < 0 or not _UNIT.fullmatch(unit):
             _complain_of_account(key, key in accounts, unit, left_micros, f"state.accounts.accounts[{place}]", bad)
         accounts[key] = Balance(unit, left_micros)
     return accounts
@@ -184,7 +190,7 @@ def _read_accounts(wire: state_pb2.Accounts, bad: Violations) -> dict[AccountKey
 
 def _complain_of_account(key: AccountKey, known: bool, unit: str, left_micros: int, path: str, bad: Violations) -> None:
     check_name(key[0], f"{path}.tenant", bad)
-    check_name(key[1], f"{path}.name", bad, longest=1024)
+    check_name(key[1], f"{path}.name", bad, longest=MAX_ACCOUNT)
     if known:
         bad.add(f"{path}.name", "is listed twice")
     if not _UNIT.fullmatch(unit):
