@@ -22,18 +22,32 @@ _OPTIONS: Final = (("grpc.max_receive_message_length", LARGEST_BYTES), ("grpc.ma
 
 @contextmanager
 def connected(address: str) -> Iterator[grpc.Channel]:
-    """Give a channel to a server that answers. Raises CannotStart when none does."""
-    with grpc.insecure_channel(address, options=_OPTIONS) as channel:
-        settled: Queue[bool] = Queue()
-        ends = {grpc.ChannelConnectivity.READY: True, grpc.ChannelConnectivity.TRANSIENT_FAILURE: False}
-        channel.subscribe(lambda state: settled.put(ends[state]) if state in ends else None, try_to_connect=True)
-        try:
-            answers = settled.get(timeout=CONNECT_SECONDS)
-        except Empty:
-            answers = False
-        if not answers:
+    """Give a channel to a server that answers. Raises CannotStart when none does.
+
+    The channel is closed behind everything but a KeyboardInterrupt: that may have struck inside grpc, with a lock held,
+    and the channel would then wait for ever to be closed. Who is interrupted ends the process (`cli/main.py`).
+    """
+    channel = grpc.insecure_channel(address, options=_OPTIONS)
+    try:
+        if not _answers(channel):
             raise CannotStart(f"no server answers at {address}", "start one: signalbox serve --data-dir data")
         yield channel
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        channel.close()
+        raise
+    channel.close()
+
+
+def _answers(channel: grpc.Channel) -> bool:
+    settled: Queue[bool] = Queue()
+    ends = {grpc.ChannelConnectivity.READY: True, grpc.ChannelConnectivity.TRANSIENT_FAILURE: False}
+    channel.subscribe(lambda state: settled.put(ends[state]) if state in ends else None, try_to_connect=True)
+    try:
+        return settled.get(timeout=CONNECT_SECONDS)
+    except Empty:
+        return False
 
 
 def explain_error(error: grpc.RpcError) -> str:

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import click
 import grpc
 from rich.console import Console
 
 from cli.client import connected, explain_error
+from cli.console import wide_console
 from cli.evaluation.batches import in_batches
+from cli.evaluation.channels import known_channels, unknown_channels
 from cli.evaluation.explain import explanation_json, show_explanation
 from cli.evaluation.pick import Explained, Pick
 from cli.evaluation.progress import progress_on
-from cli.evaluation.rejects import MOST_SHOWN, Rejects
+from cli.evaluation.rejects import Grouped, Rejects
 from cli.evaluation.report import show_report
 from cli.evaluation.run import CALL_SECONDS, Run
 from cli.evaluation.state import KeptState
+from cli.interrupts import let_signals_interrupt
 from cli.mapping.compile import load_map
 from cli.mapping.messages import MessageStream, survey
 from cli.mapping.model import EventMap
-from cli.mapping.problems import MapRefused, TableBroken
+from cli.mapping.problems import MapRefused, TableBroken, UnknownJoin
 from cli.mapping.rows import Partners, RowReader, load_partners
 from cli.private_server import private_server, rules_root
 from cli.problems import PROBLEMS, BrokenOff, CannotStart
-from engine.ruleset.issues import render
+from engine.ruleset.issues import Issue, render
 from signalbox.v1 import decision_service_pb2_grpc
 
 _EXAMPLE = """\b
@@ -39,8 +40,8 @@ Examples:
   signalbox evaluate 1994.csv --map map.yaml --join client=clients-1994.csv --json
 
 \b
-Exit codes: 0 the run is complete (rejected rows are counted and told), 1 it broke off or nothing could be decided,
-2 it could not begin."""
+Exit codes: 0 the run is complete (rejected rows are counted and told; a file without any rows is complete too),
+1 it broke off, or there were rows and none of them could be decided, 2 it could not begin."""
 
 PathType = click.Path(path_type=Path)
 
@@ -77,7 +78,10 @@ def evaluate(
     try:
         surveyed = survey(event_map, file)
         stream = MessageStream(event_map, RowReader(event_map, partners), surveyed.in_order)
-        with _deciding(server, rules) as stub, Rejects(rejects) as refused:
+        by = server or rules_root(rules)
+        if isinstance(by, Path):
+            _warn(unknown_channels(event_map, known_channels(by)))
+        with _deciding(by) as stub, Rejects(rejects) as refused:
             state, pick = KeptState(event_map.tenant, event_map.accounts), Pick(explain)
             with progress_on(Console(stderr=True), surveyed.rows, stream) as progress:
                 run = Run(stub, state, pick, refused.add, progress)
@@ -89,13 +93,16 @@ def evaluate(
         raise CannotStart(str(broken), broken.hint) from broken
     run.tally.rejected = refused.count
     refused.show(Console(stderr=True))
+    remarks = [table.told for table in partners if table.told]
     if as_json:
+        for remark in remarks:
+            click.echo(remark, err=True)
         counts = run.tally.as_json(seconds)
         if explained is not None:
             counts["explanation"] = explanation_json(explained)
         click.echo(json.dumps(counts, ensure_ascii=False))
     else:
-        _show(Console(), run, seconds, event_map, explained)
+        _show(run, seconds, event_map, remarks, explained)
     if explain and explained is None:
         raise BrokenOff(
             f"no decided message has the request id {explain}; they look like {event_map.kinds[0].name}-1234"
@@ -114,20 +121,27 @@ def _prepare(map_file: Path, joins: dict[str, Path]) -> tuple[EventMap, list[Par
         raise CannotStart(f"the map cannot be used\n{render(refused.issues, console.is_terminal)}") from None
     except TableBroken as broken:
         raise CannotStart(str(broken), broken.hint) from broken
+    except UnknownJoin as unknown:
+        raise CannotStart(str(unknown)) from unknown
     except OSError as error:
         raise CannotStart(f"{map_file}: {error.strerror}") from error
-    if event_map.warnings:
-        click.echo(render(event_map.warnings, console.is_terminal), err=True)
+    _warn(event_map.warnings)
     for table in partners:
         _tell_left_out(table)
     return event_map, partners
 
 
+def _warn(warnings: Sequence[Issue]) -> None:
+    if warnings:
+        click.echo(render(warnings, Console(stderr=True).is_terminal), err=True)
+
+
 def _tell_left_out(table: Partners) -> None:
-    for bad in table.problems[:MOST_SHOWN]:
-        click.echo(f"{table.file}: line {bad.line} is left out: {bad.reason}", err=True)
-    if len(table.problems) > MOST_SHOWN:
-        click.echo(f"{table.file}: {len(table.problems) - MOST_SHOWN:,} more rows are left out", err=True)
+    left_out = Grouped()
+    for bad in table.problems:
+        left_out.add(bad.line, "", bad.causes)
+    for line in left_out.told("they are no partners either"):
+        click.echo(f"{table.file}: left out: {line}", err=True)
 
 
 def _pairs(joins: Sequence[str]) -> dict[str, Path]:
@@ -141,21 +155,12 @@ def _pairs(joins: Sequence[str]) -> dict[str, Path]:
 
 
 @contextmanager
-def _deciding(server: str | None, rules: Path | None) -> Iterator[decision_service_pb2_grpc.DecisionServiceStub]:
-    """Give the service that decides: a given server's or a private one's, which ends with this."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    if server:
-        with connected(server) as channel:
-            yield decision_service_pb2_grpc.DecisionServiceStub(channel)
-        return
-    with private_server(rules_root(rules)) as address, connected(address) as channel:
+def _deciding(by: str | Path) -> Iterator[decision_service_pb2_grpc.DecisionServiceStub]:
+    """Give the service that decides: of the server at an address, or of a private one with the rules in a folder."""
+    let_signals_interrupt()
+    serving = private_server(by) if isinstance(by, Path) else nullcontext(by)
+    with serving as address, connected(address) as channel:
         yield decision_service_pb2_grpc.DecisionServiceStub(channel)
-
-
-def _interrupt(number: int, frame: Any) -> None:
-    """Let a request to end unwind like Ctrl-C, so that the private server ends too."""
-    raise KeyboardInterrupt
 
 
 def _explained(pick: Pick, stub: decision_service_pb2_grpc.DecisionServiceStub) -> Explained | None:
@@ -166,7 +171,8 @@ def _explained(pick: Pick, stub: decision_service_pb2_grpc.DecisionServiceStub) 
         return None
 
 
-def _show(console: Console, run: Run, seconds: float, event_map: EventMap, explained: Explained | None) -> None:
-    show_report(console, run, seconds, event_map)
+def _show(run: Run, seconds: float, event_map: EventMap, remarks: Sequence[str], explained: Explained | None) -> None:
+    console = wide_console()
+    show_report(console, run, seconds, event_map, remarks)
     if explained is not None:
         show_explanation(console, explained, event_map.clock.zone)

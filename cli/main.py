@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
+from cli.interrupts import ignoring_signals
 from cli.problems import CANNOT_START, PROBLEMS
 from engine.errors import SignalboxError
 
@@ -80,8 +82,7 @@ def _run() -> int:
         _tell(problem)
         return problem.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nsignalbox: interrupted", err=True)
-        return INTERRUPTED
+        _end_interrupted()
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`). Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -90,6 +91,21 @@ def _run() -> int:
         click.echo(f"signalbox: {problem}", err=True)
         return CANNOT_START
     return ended if isinstance(ended, int) else 0
+
+
+def _end_interrupted() -> NoReturn:
+    """Say so and end at once.
+
+    Everything has unwound by now but grpc's channel, which would wait for ever in its `__del__` if it is the one that
+    was interrupted. So Python does not tidy up any more; what was printed is written out first.
+    """
+    with ignoring_signals():
+        with suppress(OSError):  # whoever reads it may have been interrupted too
+            sys.stdout.flush()
+        with suppress(OSError):
+            click.echo("signalbox: interrupted", err=True)  # click has ended the line of the ^C
+            sys.stderr.flush()
+        os._exit(INTERRUPTED)
 
 
 def _tell(problem: click.ClickException) -> None:

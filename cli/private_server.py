@@ -17,9 +17,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Final
 
+from cli.interrupts import ignoring_signals
 from cli.problems import CannotStart
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -32,13 +34,15 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def rules_root(given: Path | None) -> Path:
-    """Return the folder of rollout.yaml: the given one, else ./rules, else the checkout's. Raises CannotStart."""
-    if given is not None:
-        if not given.is_dir():
-            raise CannotStart(f"{given} is no folder")
-        return given
-    here = Path("rules")
-    return here if (here / "rollout.yaml").is_file() else ROOT / "rules"
+    """Return the folder of rollout.yaml: the given one, else the usual one. Raises CannotStart."""
+    if given is not None and not given.is_dir():
+        raise CannotStart(f"{given} is no folder")
+    return given or rules_home() / "rules"
+
+
+def rules_home() -> Path:
+    """Return where `rules` and `rule_tests` are when nobody says so: here, or where there are no rules the checkout."""
+    return ROOT if not Path("rules").is_dir() and (ROOT / "rules").is_dir() else Path()
 
 
 @contextmanager
@@ -47,10 +51,16 @@ def private_server(rules: Path) -> Iterator[str]:
 
     `rules` is the folder of rollout.yaml, or one version's folder; that version is then the one that decides.
     """
-    with TemporaryDirectory(prefix="signalbox-") as folder:
-        place = Path(folder)
-        with (place / "stderr").open("wb") as log, _started(place, rules.resolve(), log.fileno()) as process:
-            yield _address(process, place / "stderr")
+    place, process = Path(mkdtemp(prefix="signalbox-")), None
+    try:
+        with (place / "stderr").open("wb") as log:
+            process = _start(place, rules.resolve(), log.fileno())
+        yield _address(process, place / "stderr")
+    finally:
+        with ignoring_signals():  # a second Ctrl-C would leave the server or its folder behind
+            if process is not None:
+                _stop(process)
+            rmtree(place, ignore_errors=True)
 
 
 def _environment(place: Path, rules: Path) -> dict[str, str]:
@@ -81,10 +91,9 @@ def _root_of_one(place: Path, version: Path) -> Path:
     return root
 
 
-@contextmanager
-def _started(place: Path, rules: Path, log: int) -> Iterator[subprocess.Popen[bytes]]:
+def _start(place: Path, rules: Path, log: int) -> subprocess.Popen[bytes]:
     # A process group of its own: Ctrl-C is for us, and we stop the server when we are done with it.
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-P", "-m", "cli.private_server", "--data-dir", str(place / "data")],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -92,17 +101,17 @@ def _started(place: Path, rules: Path, log: int) -> Iterator[subprocess.Popen[by
         env=_environment(place, rules),
         process_group=0,
     )
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
     try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:

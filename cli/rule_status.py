@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC
 from typing import Any
 
@@ -21,18 +22,8 @@ def status_json(answer: rule_service_pb2.StatusResponse) -> dict[str, Any]:
         "source": name_of(rule_service_pb2.RuleSource, answer.source),
         "rules": dict(sorted(answer.rules.items())),
         "attempted_version": answer.attempted_version,
-        "problems": [
-            {
-                "code": problem.code,
-                "severity": problem.severity.lower(),
-                "file": problem.file,
-                "line": problem.line,
-                "column": problem.column,
-                "message": problem.message,
-                "hint": problem.hint,
-            }
-            for problem in answer.problems
-        ],
+        "problems": [_problem_json(problem) for problem in answer.problems],
+        "warnings": [_problem_json(problem) for problem in answer.warnings],
         "reloads": answer.reloads,
         "failures": answer.failures,
         "matcher": {
@@ -40,6 +31,18 @@ def status_json(answer: rule_service_pb2.StatusResponse) -> dict[str, Any]:
             "fallbacks": answer.matcher.fallbacks,
             "restarts": answer.matcher.restarts,
         },
+    }
+
+
+def _problem_json(problem: rule_service_pb2.Problem) -> dict[str, Any]:
+    return {
+        "code": problem.code,
+        "severity": problem.severity.lower(),
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "message": problem.message,
+        "hint": problem.hint,
     }
 
 
@@ -59,9 +62,15 @@ def show_status(console: Console, answer: rule_service_pb2.StatusResponse) -> No
         f"{answer.matcher.fallbacks:,} answers by the interpreter",
         highlight=False,
     )
-    if answer.attempted_version and answer.attempted_version != answer.version:
-        console.print(f"[red]{escape(answer.attempted_version)} could not be taken into service[/]", highlight=False)
-    for problem in answer.problems:
+    _show_problems(console, answer.warnings)
+    if answer.problems:
+        refused = f"{answer.attempted_version or 'what rollout.yaml names'} could not be taken into service"
+        console.print(f"[red]{escape(refused)}[/]", highlight=False)
+        _show_problems(console, answer.problems)
+
+
+def _show_problems(console: Console, problems: Iterable[rule_service_pb2.Problem]) -> None:
+    for problem in problems:
         place = f"{problem.file}:{problem.line}:{problem.column}"
         console.print(
             f"  {problem.severity.lower()}\\[{problem.code}] {escape(place)}: {escape(problem.message)}",

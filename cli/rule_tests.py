@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from cli.evaluation.explain import show_trace
 from engine.decision.cases import CaseResult
-from engine.flow.loading import test_ruleset
+from engine.flow.loading import run_rule_tests
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.issues import Issue, Severity, render
 from engine.service.translate_decision import write_trace
@@ -26,6 +26,8 @@ class Outcome:
 
     issues: list[Issue] = field(default_factory=list)
     results: list[tuple[CaseResult, RuleSet]] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
+    """The rules, by id, that no case made match."""
 
     @property
     def passed(self) -> int:
@@ -61,7 +63,7 @@ class Outcome:
             for issue in self.issues
             if issue.severity is Severity.ERROR
         ]
-        return {"passed": self.passed, "failed": self.failed, "cases": cases}
+        return {"passed": self.passed, "failed": self.failed, "cases": cases, "unmatched": self.unmatched}
 
 
 def run_tests(version: Version, tests: Path, outcome: Outcome) -> None:
@@ -70,9 +72,11 @@ def run_tests(version: Version, tests: Path, outcome: Outcome) -> None:
     if ruleset is None or version.errors:
         outcome.issues += version.issues
         return
-    report = test_ruleset(ruleset, tests)
+    report = run_rule_tests(ruleset, tests)
     outcome.issues += report.issues
     outcome.results += [(result, ruleset) for result in report.results]
+    if report.results:
+        outcome.unmatched += [rule.id for rule in ruleset.rules if rule.id not in report.matched]
 
 
 def show_outcome(console: Console, outcome: Outcome) -> None:

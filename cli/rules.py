@@ -15,10 +15,11 @@ from rich.markup import escape
 from cli.client import DEFAULT_SERVER, connected, explain_error
 from cli.private_server import ROOT, rules_root
 from cli.problems import PROBLEMS, CannotStart
+from engine.decision.case_reading import read_cases
 from engine.flow.folder import Folder, read_folder, read_rollout, read_test_folder
 from engine.ruleset.check import check as check_version
 from engine.ruleset.compile import Compiled, compile_version
-from engine.ruleset.issues import Issue, Severity, render
+from engine.ruleset.issues import Issue, Issues, Severity, render
 from engine.ruleset.parse import parse_version
 
 PathType = click.Path(path_type=Path)
@@ -61,7 +62,7 @@ def check(folder: Path | None, as_json: bool) -> None:
     """
     versions, issues = _versions(folder)
     for version in versions:
-        issues = (*issues, *version.issues)
+        issues = (*issues, *version.issues, *_without_tests(version))
     errors = sum(issue.severity is Severity.ERROR for issue in issues)
     if as_json:
         click.echo(json.dumps([_as_json(issue) for issue in issues], ensure_ascii=False, indent=2))
@@ -105,6 +106,8 @@ def test(folder: Path | None, tests: Path | None, as_json: bool) -> None:
         if not place.is_dir() or not read_test_folder(place).files:
             click.echo(f"signalbox: warning: {version.folder.name} has no rule tests in {place}", err=True)
         run_tests(version, place, outcome)
+    if outcome.unmatched:
+        click.echo(f"signalbox: warning: no case made these rules match: {', '.join(outcome.unmatched)}", err=True)
     if as_json:
         click.echo(json.dumps(outcome.as_json(), ensure_ascii=False, indent=2))
     else:
@@ -173,6 +176,17 @@ def _tests_of(folder: Path) -> Path:
     name = folder.resolve().name
     places = [base / "rule_tests" / name for base in (folder.resolve().parent.parent, Path(), ROOT)]
     return next((place for place in places if place.is_dir()), places[0])
+
+
+def _without_tests(version: Version) -> list[Issue]:
+    """Warn, as every load does, of a good version for which no case is found."""
+    if version.errors:
+        return []
+    from engine.flow.loading import no_rule_tests, read_rule_tests
+
+    tests = _tests_of(version.folder)
+    files, _ = read_rule_tests(tests)
+    return [] if any(read_cases(files, Issues())) else [no_rule_tests(tests)]
 
 
 def _as_json(issue: Issue) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from typing import Any, NoReturn
 
 import click
 
+from cli.private_server import rules_home
 from cli.problems import CANNOT_START
-from engine.config import load_config, render_template
+from engine.config import Config, load_config, render_template
 from engine.errors import RuleSetRefused, SignalboxError
 from engine.logs import start_logging
+from engine.ruleset.issues import Issue, Severity
 
 FLAGS = {
     "host": ("server", "host"),
@@ -31,8 +33,16 @@ FLAGS = {
 @click.option("--host", help="The address to listen on; a loopback address.")
 @click.option("--port", type=int, help="The port for gRPC; 0 takes a free one.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="The folder for what outlives a restart.")
-@click.option("--rules", type=click.Path(path_type=Path), help="The folder with rollout.yaml and the rule versions.")
-@click.option("--tests", type=click.Path(path_type=Path), help="The folder with each version's rule tests.")
+@click.option(
+    "--rules",
+    type=click.Path(path_type=Path),
+    help="The folder with rollout.yaml and the rule versions. Default: ./rules, else the checkout's.",
+)
+@click.option(
+    "--tests",
+    type=click.Path(path_type=Path),
+    help="The folder with each version's rule tests. Default: ./rule_tests, or the checkout's with its rules.",
+)
 @click.option("--dev", is_flag=True, default=None, help="Load the served version again whenever it is edited.")
 def serve(config_file: Path | None, print_config: bool, **flags: Any) -> None:
     """Run the server until it is asked to stop (Ctrl-C or SIGTERM).
@@ -44,16 +54,37 @@ def serve(config_file: Path | None, print_config: bool, **flags: Any) -> None:
         return
     try:
         given = {FLAGS[name]: (_spelled(name), value) for name, value in flags.items() if value is not None}
-        config = load_config(config_file, os.environ, given)
+        config = with_rules(load_config(config_file, os.environ, given))
         start_logging(config.log.level, config.log.format)
         from server import run  # 0.2 s, which `--help` and a mistake in the settings need not wait for
 
         run(config, ready)
     except RuleSetRefused as refusal:
         place = config.rules.dir.absolute()
-        _cannot_start(f"{refusal} (rules folder: {place}; `signalbox rules check` tells more)")
+        _cannot_start(f"{refusal} (rules folder: {place}; {_advice(refusal, config.rules.tests_dir)})")
     except (SignalboxError, OSError) as error:
         _cannot_start(str(error))
+
+
+def _advice(refusal: RuleSetRefused, tests_dir: Path) -> str:
+    """Say what helps: the tests if one of them refused the rules, the hint if files were edited, else the check."""
+    from engine.flow.loading import path_of_tests
+
+    issues = [issue for issue in refusal.issues if isinstance(issue, Issue) and issue.severity is Severity.ERROR]
+    if any(issue.file.startswith(f"{path_of_tests(tests_dir)}/") for issue in issues):
+        return "`signalbox rules test` tells more"
+    hints = [issue.hint for issue in issues if issue.code == "served-folder-edited"]
+    return hints[0] if hints else "`signalbox rules check` tells more"
+
+
+def with_rules(config: Config) -> Config:
+    """Where nothing names the rules' folder, take ./rules or else the checkout's, with the tests beside it."""
+    if "dir" in config.rules.model_fields_set:
+        return config
+    home = rules_home()
+    usual = {"dir": home / "rules", "tests_dir": home / "rule_tests"}
+    set_by_somebody = {name: getattr(config.rules, name) for name in config.rules.model_fields_set}
+    return config.model_copy(update={"rules": config.rules.model_copy(update=usual | set_by_somebody)})
 
 
 def ready(grpc_address: str) -> None:

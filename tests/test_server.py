@@ -328,8 +328,35 @@ def test_broken_rules_at_the_first_start_are_refused(tmp_path: Path) -> None:
     assert complaint.count("\n") == 1
 
 
+def test_a_failing_rule_test_at_the_first_start_is_refused(tmp_path: Path) -> None:
+    """The test is named by a path that leads to it from here, and so is the command that shows more."""
+    write_rules(tmp_path / "rules")
+    tests = tmp_path / "given" / "cases" / "v1"
+    tests.mkdir(parents=True)
+    (tests / "routing.yaml").write_text("- {name: by sms, expect: {channels: [sms]}}\n", encoding="utf-8")
+    complaint = refused(tmp_path, "--port", "0", "--rules", "rules", "--tests", "given/cases")
+
+    assert complaint.startswith("signalbox: rules v1 refused: given/cases/v1/routing.yaml:1:1 rule-test-failed: ")
+    assert complaint.endswith(f" (rules folder: {tmp_path}/rules; `signalbox rules test` tells more)\n")
+
+
+def test_an_edited_version_without_its_copy_is_refused(tmp_path: Path) -> None:
+    """A start says what to do: restore the files or give them a new name."""
+    with running(tmp_path) as server:
+        assert server.stop() == 0
+    (copy,) = (tmp_path / "data/last-good").glob("*/v1/routing.yaml")
+    copy.unlink()
+    with (tmp_path / "rules/v1/routing.yaml").open("a") as routing:
+        routing.write("# one more line\n")
+    complaint = refused(tmp_path, "--port", "0", "--rules", "rules", "--data-dir", "data")
+
+    assert complaint.startswith("signalbox: rules v1 refused: v1:1:1 served-folder-edited: ")
+    assert "restore its files, or copy the folder to a new version" in complaint
+
+
 def test_no_rules_at_all_are_refused(tmp_path: Path) -> None:
-    """An empty place to start in gives one sentence that names the missing file."""
+    """An empty folder of rules gives one sentence that names the missing file."""
+    (tmp_path / "rules").mkdir()
     complaint = refused(tmp_path, "--port", "0")
 
     assert "rollout.yaml" in complaint
@@ -349,6 +376,21 @@ def test_a_broken_folder_does_not_keep_it_from_starting_again(tmp_path: Path) ->
     assert status.source == rule_service_pb2.RULE_SOURCE_LAST_GOOD
     assert status.failures == 1
     assert status.problems
+
+
+def test_an_edited_version_is_not_released_by_a_restart(tmp_path: Path) -> None:
+    """What served goes on serving, from its copy, and the status says what was edited and what to do."""
+    with running(tmp_path) as server, connected(server) as channel:
+        before = rule_service_pb2_grpc.RuleServiceStub(channel).Status(rule_service_pb2.StatusRequest())
+    with (tmp_path / "rules/v1/routing.yaml").open("a") as routing:
+        routing.write("# one more line\n")
+    with running(tmp_path) as server, connected(server) as channel:
+        status = rule_service_pb2_grpc.RuleServiceStub(channel).Status(rule_service_pb2.StatusRequest())
+
+    assert (status.digest, status.source) == (before.digest, rule_service_pb2.RULE_SOURCE_LAST_GOOD)
+    assert [(one.code, one.file) for one in status.problems] == [("served-folder-edited", "v1/routing.yaml")]
+    assert [one.code for one in before.warnings] == ["no-rule-tests"]
+    assert list(before.problems) == []
 
 
 def test_metrics_are_flushed_at_the_end(tmp_path: Path) -> None:

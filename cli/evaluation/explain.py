@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 from google.protobuf.json_format import MessageToDict
 from rich.console import Console
 from rich.markup import escape
+from rich.rule import Rule
 
 from cli.evaluation.pick import Explained
 from cli.evaluation.tally import name_of
 from signalbox.v1 import decision_pb2, message_pb2
 
+MOST_RULED = 100
 _COLOURS = {"SEND": "green", "HOLD": "yellow", "DROP": "red", "TAKEN": "green", "HELD": "yellow", "REFUSED": "red"}
 
 
@@ -32,7 +34,7 @@ def show_explanation(console: Console, explained: Explained, zone: str) -> None:
     """Print an explanation; times are told in `zone`."""
     message, decision = explained.evaluation.message, explained.decision
     console.print()
-    console.rule("One message in full", align="left")
+    console.print(Rule("One message in full", align="left"), width=min(console.width, MOST_RULED))
     when = _local(explained.evaluation.now.ToDatetime(UTC), zone)
     category = name_of(message_pb2.Category, message.category)
     extras = [f"{word} {value}" for word, value in (("scene", message.scene), ("campaign", message.campaign)) if value]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final
@@ -11,11 +14,60 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.mapping.messages import Rejected
+from cli.mapping.problems import Cause
 from cli.problems import CannotStart
 
-MOST_SHOWN: Final = 20
-MOST_GROUPS: Final = 1_000
-"""Different reasons that are kept apart; what comes after them is only counted."""
+MOST_LINES: Final = 40
+MOST_ALIKE: Final = 10
+"""Different texts of one kind that are told; the rest of the kind is counted."""
+MOST_KINDS: Final = 1_000
+"""Kinds that are kept apart; what comes after them is only counted."""
+
+
+@dataclass(slots=True)
+class _Kind:
+    """What is alike: the first texts with where they came first and how often, and how many others there are."""
+
+    texts: dict[str, tuple[int, str, int]] = field(default_factory=dict)
+    others: int = 0
+
+    def add(self, line: int, message: str, text: str) -> None:
+        first, name, times = self.texts.get(text, (line, message, 0))
+        if times or len(self.texts) < MOST_ALIKE:
+            self.texts[text] = (first, name, times + 1)
+        else:
+            self.others += 1
+
+    def told(self, kind: str) -> Iterator[tuple[str, int]]:
+        for text, (line, message, times) in self.texts.items():
+            more = f" (and {times - 1:,} more)" if times > 1 else ""
+            yield f"line {line}{more}: {f'{message}: ' if message else ''}{text}", times
+        if self.others:
+            yield f"{self.others:,} more: {kind}", self.others
+
+
+class Grouped:
+    """What is wrong with many rows, for people: alike things together, the first few of a kind word for word."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, _Kind] = {}
+        self._count = 0
+
+    def add(self, line: int, message: str, causes: Iterable[Cause]) -> None:
+        """Take in what is wrong with a row or one of its messages."""
+        for kind, text in causes:
+            self._count += 1
+            if kind in self._kinds or len(self._kinds) < MOST_KINDS:
+                self._kinds.setdefault(kind, _Kind()).add(line, message, text)
+
+    def told(self, whole: str) -> Iterator[str]:
+        """Give the lines to print; `whole` says where all of it can be read, if there is more."""
+        told = 0
+        for line, times in islice(chain(*(group.told(kind) for kind, group in self._kinds.items())), MOST_LINES):
+            told += times
+            yield line
+        if told < self._count:
+            yield f"{self._count - told:,} more for other reasons; {whole}"
 
 
 class Rejects:
@@ -23,7 +75,7 @@ class Rejects:
 
     def __init__(self, file: Path | None) -> None:
         self.count = 0
-        self._groups: dict[str, tuple[Rejected, int]] = {}
+        self._grouped = Grouped()
         self._path = file
         self._file: IO[str] | None = None
 
@@ -42,20 +94,13 @@ class Rejects:
     def add(self, rejected: Rejected) -> None:
         """Count a rejected row or message."""
         self.count += 1
-        first, times = self._groups.get(rejected.reason, (rejected, 0))
-        if times or len(self._groups) < MOST_GROUPS:
-            self._groups[rejected.reason] = (first, times + 1)
+        self._grouped.add(rejected.line, rejected.message, rejected.causes)
         if self._file is not None:
             line = {"line": rejected.line, "message": rejected.message, "reason": rejected.reason}
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def show(self, console: Console) -> None:
         """Tell what was rejected, alike reasons together."""
-        for first, times in list(self._groups.values())[:MOST_SHOWN]:
-            more = f" (and {times - 1:,} more)" if times > 1 else ""
-            what = f"{first.message}: " if first.message else ""
-            console.print(f"[yellow]rejected[/] line {first.line}{more}: {escape(what + first.reason)}", soft_wrap=True)
-        shown = sum(times for _, times in list(self._groups.values())[:MOST_SHOWN])
-        if self.count > shown:
-            hint = f"see {self._path}" if self._path else "--rejects FILE writes all of them down"
-            console.print(f"[yellow]rejected[/] {self.count - shown:,} more for other reasons; {escape(hint)}")
+        whole = f"see {self._path}" if self._path else "--rejects FILE writes all of them down"
+        for line in self._grouped.told(whole):
+            console.print(f"[yellow]rejected[/] {escape(line)}", soft_wrap=True, highlight=False)

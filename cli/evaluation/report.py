@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rich.columns import Columns
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.markup import escape
 from rich.table import Table
 
 from cli.evaluation.run import Run
@@ -16,8 +17,8 @@ _MICROS = 1_000_000
 _BAR = 20
 
 
-def show_report(console: Console, run: Run, seconds: float, event_map: EventMap) -> None:
-    """Print the counts of a run."""
+def show_report(console: Console, run: Run, seconds: float, event_map: EventMap, remarks: Iterable[str] = ()) -> None:
+    """Print the counts of a run, and remarks on it; a section that would be empty is left out."""
     tally = run.tally
     rate = f"{tally.decided / seconds:,.0f}" if seconds > 0 else "-"
     console.print(
@@ -29,31 +30,38 @@ def show_report(console: Console, run: Run, seconds: float, event_map: EventMap)
     if run.assumed:
         parts = ", ".join(sorted(part.lower() for part in run.assumed))
         console.print(f"[yellow]assumed[/] (the map gives no such section and the server holds none): {parts}")
-    console.print()
+    for remark in remarks:
+        console.print(escape(remark), highlight=False)
+    if not tally.decided:
+        return
     sends = tally.verdicts["SEND"]
-    console.print(
-        Columns(
-            [
-                _table("Verdicts", tally.verdicts, tally.decided),
-                _table("Strategies (of SEND)", tally.strategies, sends),
-                _table("Channels (steps admitted)", tally.channels, tally.channels.total()),
-            ],
-            padding=(0, 3),
-        )
-    )
-    console.print()
-    refused = tally.decided - sends
-    console.print(_table("Reasons (of HOLD and DROP)", tally.reasons, refused, bars=True))
-    console.print()
-    console.print(_table("Deciding rules", tally.rules, tally.decided, bars=True))
+    counted = [
+        _table("Verdicts", tally.verdicts, tally.decided),
+        _table("Strategies (of SEND)", tally.strategies, sends),
+        _table("Channels (steps admitted)", tally.channels, tally.channels.total()),
+    ]
+    sections: list[RenderableType] = [Columns([table for table in counted if table.rows], padding=(0, 3))]
+    barred = [
+        _table("Reasons (of HOLD and DROP)", tally.reasons, tally.decided - sends, bars=True),
+        _table("Deciding rules", tally.rules, tally.decided, bars=True),
+    ]
+    sections += [table for table in barred if table.rows]
     if event_map.accounts:
+        sections.append(_accounts(event_map.accounts, run))
+    for section in sections:
         console.print()
-        console.print(_accounts(event_map.accounts, run))
+        console.print(section)
 
 
 def _table(title: str, counts: Mapping[str, int], total: int, bars: bool = False) -> Table:
     table = Table(
-        title=title, title_justify="left", title_style="bold", box=None, show_header=False, padding=(0, 2, 0, 0)
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        show_header=False,
+        padding=(0, 2, 0, 0),
+        min_width=len(title),
     )
     most = max(counts.values(), default=0)
     for name, count in sorted(counts.items(), key=lambda item: -item[1]):
@@ -61,8 +69,6 @@ def _table(title: str, counts: Mapping[str, int], total: int, bars: bool = False
         bar = "█" * max(1, round(_BAR * count / most)) if bars and count else ""
         cells = [name, f"{count:>9,}", f"{share:>7}"]
         table.add_row(*cells, bar) if bars else table.add_row(*cells)
-    if not counts:
-        table.add_row("none")
     return table
 
 

@@ -19,6 +19,7 @@ from cli.evaluation.pick import Pick
 from cli.evaluation.state import KeptState
 from cli.evaluation.tally import Tally, name_of
 from cli.mapping.messages import Prepared, Rejected
+from cli.mapping.problems import Cause
 from cli.problems import BrokenOff
 from signalbox.v1 import decision_service_pb2, decision_service_pb2_grpc, state_pb2
 
@@ -79,4 +80,4 @@ class Run:
         self.progress(batch)
 
     def _refused(self, message: Prepared, why: str) -> None:
-        self.reject(Rejected(message.line, message.evaluation.message.request_id, why))
+        self.reject(Rejected(message.line, message.evaluation.message.request_id, Cause.plain(why)))

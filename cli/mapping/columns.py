@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from cli.mapping.problems import CellRefused, did_you_mean
+from cli.mapping.tables import JsonNumber
 from engine.ruleset.syntax import Type
 
 Cell = str | int | float | None
@@ -23,13 +24,22 @@ TYPES: Final = {"string": Type.STRING, "int": Type.INT, "double": Type.DOUBLE, "
 _REMEMBERED: Final = 10_000
 """How many different texts a column remembers the value of; dates and words come again and again."""
 
+_FIRST_DAY: Final = "1970-01-01"
+_LAST_DAY: Final = "8999-12-31"
+"""The days on which messages can be judged; the server knows no time outside of them."""
+
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,3})?")
+_COMMA_NUMBER = re.compile(_NUMBER.pattern.replace(r"\.", ","))
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as the map describes it. `words` (bank's word -> ours) is None where there is no vocabulary."""
+    """A column as the map describes it.
+
+    `words` (bank's word -> ours) is None where there is no vocabulary. `judged_at` marks the date on which the messages
+    happen, which is bounded.
+    """
 
     name: str
     headers: tuple[str, ...]
@@ -38,6 +48,7 @@ class Column:
     optional: bool = False
     decimal_comma: bool = False
     words: Mapping[str, str] | None = None
+    judged_at: bool = False
 
     def converter(self) -> Convert:
         """Return the function that reads this column's cells; it raises CellRefused."""
@@ -47,26 +58,36 @@ class Column:
             case "int":
                 return self._filled(_integer)
             case "double":
-                return self._filled(_comma_double if self.decimal_comma else _double)
+                return self._comma_double() if self.decimal_comma else self._filled(_double)
             case "date":
-                return self._filled(_remembering(_dates(self.formats)))
+                dates = _dates(self.formats)
+                return self._filled(_remembering(_bounded(dates) if self.judged_at else dates))
             case _:
                 return self._filled(str)
+
+    def _comma_double(self) -> Convert:
+        """Read 1234,50; a number of JSON is written with a point wherever texts have a comma."""
+        point, comma = self._filled(_double), self._filled(_comma_double)
+        return lambda text: point(text) if isinstance(text, JsonNumber) else comma(text)
 
     def _filled(self, convert: Convert) -> Convert:
         """Deal with the empty cell first: a word of its own, absent, or refused."""
         empty: Cell = (self.words or {}).get("")
         refuse = empty is None and not self.optional
+        cure = "mark the column `optional: true`" if self.words is None else _LIST_EMPTY
 
         def read(text: str) -> Cell:
             text = text.strip()
             if text:
                 return convert(text)
             if refuse:
-                raise CellRefused("is empty; mark the column `optional: true` if that is allowed")
+                raise CellRefused(f"is empty; {cure} if that is allowed", "is empty")
             return empty
 
         return read
+
+
+_LIST_EMPTY: Final = 'list "" in its vocabulary, or mark the column `optional: true`,'
 
 
 def fold(word: str) -> str:
@@ -81,9 +102,10 @@ def _words(words: Mapping[str, str]) -> Convert:
     def read(text: str) -> Cell:
         ours = folded.get(fold(text))
         if ours is None:
-            hint = did_you_mean(text, words)
+            hint = did_you_mean(text, words) or f"it lists {expected}"
             raise CellRefused(
-                f'holds "{text[:60]}", which the vocabulary does not list; {hint or "it lists " + expected}'
+                f'holds "{text[:60]}", which the vocabulary does not list; {hint}',
+                "a word that the vocabulary does not list",
             )
         return ours
 
@@ -91,36 +113,55 @@ def _words(words: Mapping[str, str]) -> Convert:
 
 
 def _dates(formats: Sequence[str]) -> Convert:
+    expected = f"a date written as {' or '.join(formats)}"
+
     def read(text: str) -> Cell:
         for layout in formats:
             try:
                 return datetime.strptime(text, layout).date().isoformat()  # noqa: DTZ007  (a date has no zone)
             except ValueError:
                 continue
-        raise CellRefused(f'holds "{text[:60]}"; expected a date written as {" or ".join(formats)}')
+        raise _unexpected(text, expected)
+
+    return read
+
+
+def _bounded(dates: Convert) -> Convert:
+    def read(text: str) -> Cell:
+        day = dates(text)
+        if not _FIRST_DAY <= str(day) <= _LAST_DAY:
+            raise _unexpected(text, "a day of the years 1970 to 8999")
+        return day
 
     return read
 
 
 def _integer(text: str) -> Cell:
     if not _INTEGER.fullmatch(text):
-        raise CellRefused(f'holds "{text[:60]}"; expected a whole number')
+        raise _unexpected(text, "a whole number")
     return int(text)
 
 
 def _double(text: str) -> Cell:
     if not _NUMBER.fullmatch(text):
-        raise CellRefused(f'holds "{text[:60]}"; expected a number such as 1234.50')
-    number = float(text)
-    if math.isinf(number):
-        raise CellRefused(f'holds "{text[:60]}"; expected a number that a double can hold')
-    return number
+        raise _unexpected(text, "a number such as 1234.50")
+    return _finite(float(text), text)
 
 
 def _comma_double(text: str) -> Cell:
-    if "." in text:
-        raise CellRefused(f'holds "{text[:60]}"; expected a number such as 1234,50')
-    return _double(text.replace(",", ".", 1))
+    if not _COMMA_NUMBER.fullmatch(text):
+        raise _unexpected(text, "a number such as 1234,50")
+    return _finite(float(text.replace(",", ".")), text)
+
+
+def _finite(number: float, text: str) -> float:
+    if math.isinf(number):
+        raise _unexpected(text, "a number that a double can hold")
+    return number
+
+
+def _unexpected(text: str, expected: str) -> CellRefused:
+    return CellRefused(f'holds "{text[:60]}"; expected {expected}', f"expected {expected}")
 
 
 def _remembering(convert: Convert) -> Convert:

@@ -6,12 +6,13 @@ Problems are collected, so that one run reports all of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from cli.mapping.check_names import check_names
 from cli.mapping.clock import Clock, Spread
 from cli.mapping.conditions import read_condition
 from cli.mapping.forms import MapForm, MessageForm
@@ -34,9 +35,9 @@ from cli.mapping.templates import Template, read_template
 from engine.ruleset.documents import Scalar, read_yaml
 from engine.ruleset.facts_schema import FactsSchema
 from engine.ruleset.files import decode
-from engine.ruleset.issues import Issues, did_you_mean
+from engine.ruleset.issues import Issue, Issues, did_you_mean
 from engine.ruleset.reading import read
-from engine.ruleset.source import Source
+from engine.ruleset.source import Source, Span
 from signalbox.v1 import message_pb2, state_pb2
 
 _MESSAGE_FIELDS: Final = ("line", "scene", "campaign", "owner", "department", "conversion_goal")
@@ -56,11 +57,21 @@ def compile_map(source: Source, folder: FilePath) -> EventMap:
     """Turn a mapping file's text into a map; joined files are looked for from `folder`. Raises MapRefused."""
     issues = Issues()
     root = read_yaml(source, issues)
-    form = read(root, MapForm, "a map", issues) if root is not None else None
-    made = _Compiler(form, Document(root, issues), folder).run() if root is not None and form is not None else None
-    if made is None or issues.has_errors:
+    if root is None:
+        raise MapRefused(tuple(_of_a_map(issue) for issue in issues.sorted()))
+    form, document = read(root, MapForm, "a map", issues), Document(root, issues)
+    if form is None:
+        check_names(document)
+        raise MapRefused(issues.sorted())
+    made = _Compiler(form, document, folder).run()
+    if issues.has_errors:
         raise MapRefused(issues.sorted())
     return made
+
+
+def _of_a_map(issue: Issue) -> Issue:
+    """Rule files are read by the same reader, whose hint for an empty one names their specification."""
+    return replace(issue, hint=issue.hint.replace("docs/rules.md", "docs/maps.md"))
 
 
 @dataclass
@@ -86,6 +97,7 @@ class _Compiler:
             kinds=tuple(self._kinds()),
             accounts=self._accounts(),
             breakers=self._breakers(),
+            channels=tuple(self._channels()),
             warnings=self.document.issues.sorted(),
         )
 
@@ -222,6 +234,20 @@ class _Compiler:
             state = state_pb2.BreakerState.Value(f"BREAKER_STATE_{form.state}")
             made.append(BreakerTime(form.channel or "", state, since, until))
         return tuple(made)
+
+    def _channels(self) -> Iterator[tuple[str, Span]]:
+        """Give every channel that the map names, with its place."""
+        form = self.form
+        paths: list[Path] = [("user", "bindings", i, "channel") for i in range(len(form.user.bindings))]
+        paths += [("user", "opt_outs", i, "channel") for i in range(len(form.user.opt_outs))]
+        for i, kind in enumerate(form.messages):
+            wished = kind.wishes.channels if kind.wishes else ()
+            paths += [("messages", i, "wishes", "channels", j) for j in range(len(wished))]
+        paths += [("breakers", i, "channel") for i in range(len(form.breakers or ()))]
+        for path in paths:
+            node = self.document.node(*path)
+            if isinstance(node, Scalar):
+                yield node.text, node.span
 
     def _moment(self, *path: str | int) -> int:
         node = self.document.text(*path)

@@ -148,6 +148,18 @@ class TableForm(Form):
     )
 
 
+class NamedTable(BaseModel):
+    """Of a table nothing but its columns, for a map whose other fields may be wrong."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    format: Any = ""
+    delimiter: Any = ""
+    encoding: Any = ""
+    decimal: Any = ""
+    columns: dict[str, Annotated[ColumnForm, _named("type")]]
+
+
 class JoinForm(TableForm):
     """A table whose rows are looked up for each row of the source."""
 
@@ -268,3 +280,14 @@ class MapForm(Form):
     messages: tuple[MessageForm, ...] = Field(min_length=1, max_length=100, description="the kinds of messages")
     accounts: dict[str, AccountForm] | None = None
     breakers: tuple[BreakerForm, ...] | None = None
+
+
+class NamesForm(BaseModel):
+    """Of a map nothing but what gives names, so that these can be checked in a map that is wrong elsewhere."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    source: NamedTable
+    vocabulary: dict[str, dict[str, Spellings]] = Field(default_factory=dict)
+    joins: dict[str, NamedTable] = Field(default_factory=dict)
+    shares: dict[str, Text] = Field(default_factory=dict)

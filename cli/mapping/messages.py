@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from cli.mapping.model import EventMap, MessageKind
 from cli.mapping.people import People
+from cli.mapping.problems import Cause
 from cli.mapping.rows import RowReader, Values, wanted
 from cli.mapping.tables import BadRow, Row, read_table
 from cli.mapping.templates import GapEmpty, Template
@@ -36,7 +37,12 @@ class Rejected(NamedTuple):
 
     line: int
     message: str
-    reason: str
+    causes: tuple[Cause, ...]
+
+    @property
+    def reason(self) -> str:
+        """All that is wrong, in one line."""
+        return "; ".join(cause.text for cause in self.causes)
 
 
 class Survey(NamedTuple):
@@ -78,10 +84,10 @@ class MessageMaker:
         try:
             user_id = self._people.id_of(values)
         except GapEmpty as gap:
-            yield Rejected(row.line, "", f"the user has no id: {gap} is empty")
+            yield Rejected(row.line, "", Cause.plain(f"the user has no id: {gap} is empty"))
             return
         if values[self._map.clock.date_slot] is None or values[self._map.clock.key_slot] is None:
-            yield Rejected(row.line, "", "the column of the date or of the key is empty")
+            yield Rejected(row.line, "", Cause.plain("the column of the date or of the key is empty"))
             return
         user = self._people.user(user_id, values)
         for number, kind in self._kinds:
@@ -89,7 +95,7 @@ class MessageMaker:
                 made = True
                 yield self._message(row.line, number, kind, user_id, user, values)
         if not made:
-            yield Rejected(row.line, "", "makes no message: no `when` of the map's messages holds")
+            yield Rejected(row.line, "", Cause.plain("makes no message: no `when` of the map's messages holds"))
 
     def _message(
         self, line: int, number: int, kind: MessageKind, user_id: str, user: state_pb2.User | None, values: list[Any]
@@ -108,7 +114,8 @@ class MessageMaker:
             for name, template in kind.content:
                 setattr(message.content, name, template(values))
         except GapEmpty as gap:
-            return Rejected(line, message.request_id, f"the text cannot be filled in: {gap} is empty")
+            why = Cause.plain(f"the text cannot be filled in: {gap} is empty")
+            return Rejected(line, message.request_id, why)
         for name, template in kind.params:
             _put(message, name, template, values)
         seconds, rest = divmod(at_ms, 1000)
@@ -153,7 +160,7 @@ class MessageStream:
         for row in self._rows.read(path):
             self.rows += 1
             if isinstance(row, BadRow):
-                yield Rejected(row.line, "", row.reason)
+                yield Rejected(row.line, "", row.causes)
                 continue
             if row.values[self._clock.date_slot] != day:
                 day = row.values[self._clock.date_slot] or day

@@ -16,6 +16,7 @@ from cli.mapping.columns import Column
 from cli.mapping.tables import Layout
 from cli.mapping.templates import Template, Values
 from engine.ruleset.issues import Issue
+from engine.ruleset.source import Span
 from signalbox.v1 import message_pb2, state_pb2
 
 Condition = Callable[[Values], bool]
@@ -117,7 +118,10 @@ class BreakerTime:
 
 @dataclass(frozen=True, slots=True)
 class EventMap:
-    """A whole map. `accounts` and `breakers` are None where the map leaves them to the server."""
+    """A whole map. `accounts` and `breakers` are None where the map leaves them to the server.
+
+    `channels` holds every channel that the map names, with its place in the file.
+    """
 
     tenant: str
     source: Table
@@ -129,4 +133,5 @@ class EventMap:
     kinds: tuple[MessageKind, ...]
     accounts: Mapping[str, state_pb2.Account] | None
     breakers: tuple[BreakerTime, ...] | None
+    channels: tuple[tuple[str, Span], ...]
     warnings: tuple[Issue, ...]

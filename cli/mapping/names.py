@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Final
 
 from cli.mapping.columns import TYPES, Column, fold
-from cli.mapping.forms import ColumnForm, MapForm, TableForm
+from cli.mapping.forms import ColumnForm, MapForm, NamedTable, NamesForm, TableForm
 from cli.mapping.model import Share, Table
 from cli.mapping.places import Document, Path
 from cli.mapping.tables import Layout
-from engine.ruleset.documents import Node
+from engine.ruleset.documents import Node, Scalar
 from engine.ruleset.fact_types import RESERVED, ROOTS
 from engine.ruleset.facts_document import read_definitions
 from engine.ruleset.facts_schema import FactsSchema, FactType, Scope
@@ -28,9 +28,11 @@ SHARE: Final = "share"
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
-def name_everything(form: MapForm, document: Document) -> tuple[FactsSchema, dict[str, Table], tuple[Share, ...]]:
+def name_everything(
+    form: MapForm | NamesForm, document: Document
+) -> tuple[FactsSchema, dict[str, Table], tuple[Share, ...]]:
     """Return the names with their types, the tables by the first word of their columns' paths, and the shares."""
-    forms: dict[str, tuple[TableForm, Path]] = {ROW: (form.source, ("source",))}
+    forms: dict[str, tuple[TableForm | NamedTable, Path]] = {ROW: (form.source, ("source",))}
     for name, join in form.joins.items():
         if _good_name(document, ("joins", name), taken=(ROW, SHARE, *ROOTS)):
             forms[name] = (join, ("joins", name))
@@ -75,14 +77,17 @@ def _fact(root: str, column: Column) -> FactType:
 
 
 def _columns(
-    table: TableForm, path: Path, root: str, vocabularies: dict[str, dict[str, str]], document: Document
+    table: TableForm | NamedTable, path: Path, root: str, vocabularies: dict[str, dict[str, str]], document: Document
 ) -> Iterator[Column]:
+    date = document.node("time", "date")
+    day = date.text.strip() if isinstance(date, Scalar) else ""
     for name, form in table.columns.items():
         _good_name(document, (*path, "columns", name))
         words = vocabularies.get(f"{root}.{name}")
         _check_column(form, words, (*path, "columns", name), document)
         headers = form.header or (name,)
-        yield Column(name, headers, form.type, form.formats or (), form.optional, table.decimal == ",", words)
+        comma, judged_at = table.decimal == ",", f"{root}.{name}" == day
+        yield Column(name, headers, form.type, form.formats or (), form.optional, comma, words, judged_at)
 
 
 def _check_column(form: ColumnForm, words: dict[str, str] | None, path: Path, document: Document) -> None:
@@ -99,7 +104,7 @@ def _check_column(form: ColumnForm, words: dict[str, str] | None, path: Path, do
 
 
 def _vocabularies(
-    form: MapForm, document: Document, tables: dict[str, tuple[TableForm, Path]]
+    form: MapForm | NamesForm, document: Document, tables: dict[str, tuple[TableForm | NamedTable, Path]]
 ) -> dict[str, dict[str, str]]:
     """Return, by column, the bank's words with ours."""
     known = [f"{root}.{name}" for root, (table, _) in tables.items() for name in table.columns]
@@ -122,11 +127,11 @@ def _vocabularies(
     return found
 
 
-def _shares(form: MapForm, document: Document, schema: FactsSchema) -> Iterator[Share]:
+def _shares(form: MapForm | NamesForm, document: Document, schema: FactsSchema) -> Iterator[Share]:
     for number, name in enumerate(form.shares):
         path = ("shares", name)
         _good_name(document, path)
-        if name in form.time.spreads:
+        if document.node("time", "spreads", name) is not None:
             text = f'"{name}" is the name of a spread too, and both would draw the same number'
             document.key_error("duplicate-name", path, text, "give one of them another name")
         yield Share(name, slot_of(document, schema, path), schema.size + number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.errors import SignalboxError
 from engine.ruleset.issues import Issue
@@ -26,8 +27,36 @@ class TableBroken(SignalboxError):
         self.hint = hint
 
 
+class UnknownJoin(SignalboxError):
+    """`--join` names a table that the map does not join."""
+
+
+class Cause(NamedTuple):
+    """Why something is rejected. What has one `kind` is alike: the same column, the same fault, another cell."""
+
+    kind: str
+    text: str
+
+    @classmethod
+    def plain(cls, text: str) -> tuple[Cause, ...]:
+        """Return the causes of what is wrong in one way, which is always told in the same words."""
+        return (cls(text, text),)
+
+
 class CellRefused(ValueError):
-    """One cell does not hold what its column needs; the text says what was found and what was expected."""
+    """One cell does not hold what its column needs; the text says what was found, `kind` what was expected."""
+
+    def __init__(self, text: str, kind: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class RowRefused(ValueError):
+    """Cells of a row do not hold what their columns need; `causes` names them all."""
+
+    def __init__(self, causes: tuple[Cause, ...]) -> None:
+        super().__init__("; ".join(cause.text for cause in causes))
+        self.causes = causes
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

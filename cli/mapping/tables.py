@@ -12,13 +12,13 @@ import gzip
 import json
 import stat
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
-from cli.mapping.problems import TableBroken, did_you_mean
+from cli.mapping.problems import Cause, TableBroken, did_you_mean
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 LONGEST_CELL: Final = 1 << 20
@@ -51,11 +51,26 @@ class Row(NamedTuple):
     cells: Sequence[str]
 
 
+class JsonNumber(str):
+    """A number of a JSON line, as it is written there."""
+
+    __slots__ = ()
+
+
 class BadRow(NamedTuple):
     """A row that cannot be read, and why."""
 
     line: int
-    reason: str
+    causes: tuple[Cause, ...]
+
+    @property
+    def reason(self) -> str:
+        """All that is wrong, in one line."""
+        return "; ".join(cause.text for cause in self.causes)
+
+
+def _bad(line: int, kind: str, more: str = "") -> BadRow:
+    return BadRow(line, (Cause(kind, kind + more),))
 
 
 def read_table(path: Path, layout: Layout, wanted: Sequence[Wanted]) -> Iterator[Row | BadRow]:
@@ -83,9 +98,23 @@ def _open(path: Path, encoding: str) -> IO[str]:
     """Open as text, decompressing what begins like gzip, without the byte order mark; bad bytes become U+FFFD."""
     with path.open("rb") as head:
         opener = gzip.open if head.read(2) == b"\x1f\x8b" else open
+    _refuse_utf16(path, opener, encoding)
     name = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
     stream: IO[str] = opener(path, "rt", encoding=name, errors="replace", newline="")
     return stream
+
+
+def _refuse_utf16(path: Path, opener: Callable[..., Any], encoding: str) -> None:
+    """Tell a file of 16-bit characters by its byte order mark, or else by the zeros of its first letters."""
+    with opener(path, "rb") as stream:
+        head: bytes = stream.read(64)
+    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+        return
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise TableBroken(path, f"it is UTF-16, not {encoding}", "say so in the map: encoding: utf-16")
+    if b"\0" in head:
+        hint = "if it is UTF-16, say so in the map: encoding: utf-16-le, or utf-16-be"
+        raise TableBroken(path, f"it is no text in {encoding}: it holds zero bytes", hint)
 
 
 def _csv_rows(path: Path, stream: IO[str], layout: Layout, wanted: Sequence[Wanted]) -> Iterator[Row | BadRow]:
@@ -104,23 +133,41 @@ def _csv_rows(path: Path, stream: IO[str], layout: Layout, wanted: Sequence[Want
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            problem = f"not readable as CSV: {error}"
+            problem = str(error)
         if cells is None and not problem:
             return
         before = reader.line_num + 1
         if problem:
-            yield BadRow(line, problem)
+            yield _unreadable(line, before, problem)
         elif cells:
             yield _checked(line, cells, width, pick, layout.encoding)
 
 
+def _unreadable(line: int, last: int, problem: str) -> BadRow:
+    """Say what a misplaced quote has cost: the reader takes the lines behind it for a part of the cell."""
+    lines = f", from line {line} to line {last}" if last > line else ""
+    if problem.startswith("unexpected end"):
+        lines = f", from line {line} to the end (line {last})"
+        return _bad(line, "not readable as CSV: a quote is opened and never closed", f"{lines}: all of it is lost")
+    if problem.startswith("field larger"):
+        return _bad(
+            line,
+            f"not readable as CSV: a cell of more than {LONGEST_CELL:,} characters",
+            f"{lines}; is a quote never closed?",
+        )
+    return _bad(line, f"not readable as CSV: {problem}", lines)
+
+
 def _checked(line: int, cells: list[str], width: int, pick: _Picker, encoding: str) -> Row | BadRow:
     if len(cells) != width:
-        return BadRow(line, f"has {len(cells)} fields, the header has {width}")
+        fields = "1 field" if len(cells) == 1 else f"{len(cells)} fields"
+        return BadRow(
+            line, (Cause("has more or fewer fields than the header", f"has {fields}, the header has {width}"),)
+        )
     chosen = pick(cells)
     for cell in chosen:
         if REPLACEMENT in cell:
-            return BadRow(line, f"holds bytes that are not {encoding}: {cell[:60]!r}")
+            return _bad(line, f"holds bytes that are not {encoding}", f": {cell[:60]!r}")
     return Row(line, chosen)
 
 
@@ -143,19 +190,29 @@ class _Picker:
 def _picker(path: Path, header: Sequence[str], wanted: Sequence[Wanted]) -> _Picker:
     """Find the wanted columns in a header.
 
-    Raises TableBroken for a column that is missing or stands twice.
+    Raises TableBroken for all columns that are missing or stand twice.
     """
-    positions = []
-    for column in wanted:
-        found = [i for i, name in enumerate(header) if name in column.headers]
-        if len(found) > 1:
-            raise TableBroken(path, f"the column `{header[found[0]]}` stands {len(found)} times in the header")
-        if not found:
-            names = " or ".join(f"`{name}`" for name in column.headers)
-            hint = did_you_mean(column.headers[0], header) or "it has " + ", ".join(f"`{name}`" for name in header[:40])
-            raise TableBroken(path, f"there is no column {names}", hint + f" (the map calls the column {column.name})")
-        positions.append(found[0])
-    return _Picker(positions)
+    found = [[i for i, name in enumerate(header) if name in column.headers] for column in wanted]
+    problems = [
+        f"the column `{header[places[0]]}` stands {len(places)} times in the header"
+        for places in found
+        if len(places) > 1
+    ]
+    missing = [column for column, places in zip(wanted, found, strict=True) if not places]
+    problems += [f"there is no column {' or '.join(f'`{name}`' for name in column.headers)}" for column in missing]
+    if problems:
+        raise TableBroken(path, "; ".join(problems), _columns_hint(header, missing) if missing else "")
+    return _Picker([places[0] for places in found])
+
+
+def _columns_hint(header: Sequence[str], missing: Sequence[Wanted]) -> str:
+    """Name the nearest columns of the file, capitals forgiven, and then all it has."""
+    hints = []
+    for column in missing:
+        near = next(filter(None, (did_you_mean(name, header) for name in column.headers)), "")
+        if near:
+            hints.append(f"{near} (the map calls the column {column.name})")
+    return "; ".join([*hints, "the file has " + ", ".join(f"`{name[:60]}`" for name in header[:40])])
 
 
 def _json_rows(path: Path, stream: IO[str], layout: Layout, wanted: Sequence[Wanted]) -> Iterator[Row | BadRow]:
@@ -163,24 +220,24 @@ def _json_rows(path: Path, stream: IO[str], layout: Layout, wanted: Sequence[Wan
         if not text.strip():
             continue
         if REPLACEMENT in text:
-            yield BadRow(line, f"holds bytes that are not {layout.encoding}")
+            yield _bad(line, f"holds bytes that are not {layout.encoding}")
             continue
         try:
-            fields = json.loads(text, parse_constant=_refuse_constant)
+            fields = json.loads(text, parse_constant=_refuse_constant, parse_float=JsonNumber, parse_int=JsonNumber)
         except (ValueError, RecursionError) as error:
-            yield BadRow(line, f"not readable as JSON: {error}")
+            yield _bad(line, "not readable as JSON", f": {error}")
             continue
         yield _json_row(line, fields, wanted)
 
 
 def _json_row(line: int, fields: object, wanted: Sequence[Wanted]) -> Row | BadRow:
     if not isinstance(fields, dict):
-        return BadRow(line, "is no JSON object")
+        return _bad(line, "is no JSON object")
     cells = []
     for column in wanted:
         value = next((fields[name] for name in column.headers if name in fields), None)
         if isinstance(value, dict | list):
-            return BadRow(line, f"the field {column.headers[0]} holds a list or an object; expected a single value")
+            return _bad(line, f"the field {column.headers[0]} holds a list or an object; expected a single value")
         cells.append(_as_text(value))
     return Row(line, cells)
 
@@ -190,7 +247,7 @@ def _as_text(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else repr(value)
+    return str(value) if not isinstance(value, str) else value
 
 
 def _refuse_constant(name: str) -> object:

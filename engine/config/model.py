@@ -96,7 +96,8 @@ class RulesSettings(Section):
 
     dir: Folder = Field(
         Path("rules"),
-        description="The folder with rollout.yaml and one folder for each version of the rules.",
+        description="The folder with rollout.yaml and one folder for each version of the rules. Where nothing names it "
+        "and there is no folder rules here, `signalbox serve` takes those of its checkout, with their tests.",
     )
     tests_dir: Folder = Field(
         Path("rule_tests"),

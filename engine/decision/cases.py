@@ -19,7 +19,7 @@ from engine.decision.trace import Trace, explain, uses_before
 from engine.errors import InvalidInput
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.fact_types import BREAKER_SCOPES, Scope
-from engine.ruleset.issues import Issue, Issues
+from engine.ruleset.issues import Issue, Issues, Severity
 from engine.ruleset.match import Matched
 
 
@@ -54,8 +54,9 @@ class CaseReport:
 
     @property
     def failed(self) -> int:
-        """How many did not, counting each problem that kept cases from being read."""
-        return len(self.results) - self.passed + len(self.issues)
+        """How many did not, counting each error that kept cases from being read."""
+        errors = sum(issue.severity is Severity.ERROR for issue in self.issues)
+        return len(self.results) - self.passed + errors
 
 
 def run_cases(ruleset: RuleSet, files: Mapping[str, bytes], ask: Ask) -> CaseReport:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from engine.ruleset.classes import Test
 
 MAX_CONJUNCTIONS = 60
 """Conjunctions in one block. Every one may match at once, and at 64 pending branches the library's stack is full."""
@@ -15,16 +16,6 @@ MAX_TERMS = 250
 MAX_TESTS = 600
 """Comparisons in one block: compiling it takes time that grows faster than they do (3,600 of them 0.4 s, 600 5 ms)."""
 
-Test = tuple[int, str, int]
-"""(term, operator `==` `!=` `>=` `<=`, class): the fingerprint's integer at `term` compared with `class`."""
-
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    ">=": operator.ge,
-    "<=": operator.le,
-}
-
 
 class ConjunctionLike(Protocol):
     """What matching needs of a conjunction: the rule it speaks for, and the tests that must all hold."""
@@ -34,11 +25,6 @@ class ConjunctionLike(Protocol):
 
     @property
     def tests(self) -> tuple[Test, ...]: ...
-
-
-def holds(tests: Iterable[Test], fingerprint: Sequence[int]) -> bool:
-    """Judge one conjunction in plain Python; no tests hold always."""
-    return all(_COMPARE[op](fingerprint[term], cls) for term, op, cls in tests)
 
 
 def blocks(conjunctions: Iterable[ConjunctionLike]) -> Iterator[list[ConjunctionLike]]:

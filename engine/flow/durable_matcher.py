@@ -18,7 +18,9 @@ from typing import Any
 import durable_rules_engine as durable
 
 from engine.errors import MatcherUnavailable
-from engine.flow.blocks import MAX_TERMS, ConjunctionLike, Test, blocks, holds
+from engine.flow.blocks import MAX_TERMS, ConjunctionLike, blocks
+from engine.ruleset.classes import Conjunction, Test
+from engine.ruleset.fingerprint import Fingerprint
 
 _OPERATORS = {"==": None, "!=": "$neq", ">=": "$gte", "<=": "$lte"}
 _PRIME_RULE = {"all": [{"m": {"$and": [{"prime": 1}]}}]}
@@ -52,7 +54,7 @@ class DurableMatcher:
             self._programs.append(_Program())
         self._programs[program].add(conjunctions)
 
-    def match(self, program: int, fingerprints: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    def match(self, program: int, fingerprints: Sequence[Fingerprint]) -> list[tuple[int, ...]]:
         """For each fingerprint the sorted indexes of the rules that have a conjunction that holds.
 
         Raises DurableError with the code when the library reports one.
@@ -76,7 +78,7 @@ class _Program:
     def __init__(self) -> None:
         self._blocks: list[_Block] = []
         self._always: set[int] = set()
-        self._wide: list[ConjunctionLike] = []
+        self._wide: list[Conjunction] = []
 
     def add(self, conjunctions: Sequence[ConjunctionLike]) -> None:
         asked = []
@@ -84,18 +86,18 @@ class _Program:
             if not conjunction.tests:
                 self._always.add(conjunction.rule)
             elif len({term for term, _, _ in conjunction.tests}) > MAX_TERMS:
-                self._wide.append(conjunction)
+                self._wide.append(Conjunction(conjunction.rule, conjunction.tests))
             else:
                 asked.append(conjunction)
         for part in blocks(asked):
             self._blocks.append(_Block(part))
 
-    def judge(self, fingerprint: Sequence[int]) -> tuple[int, ...]:
+    def judge(self, fingerprint: Fingerprint) -> tuple[int, ...]:
         found = set(self._always)
         for block in self._blocks:
             block.collect(fingerprint, found)
         for conjunction in self._wide:
-            if holds(conjunction.tests, fingerprint):
+            if conjunction.matches(fingerprint):
                 found.add(conjunction.rule)
         return tuple(sorted(found))
 
@@ -130,7 +132,7 @@ class _Block:
         durable.complete_and_start_action(self._handle, state)
         durable.retract_fact(self._handle, _PRIME_FACT)
 
-    def collect(self, fingerprint: Sequence[int], found: set[int]) -> None:
+    def collect(self, fingerprint: Fingerprint, found: set[int]) -> None:
         """Add the rules that match to `found`: 14 us when built as shipped. Raises the library's own error."""
         handle = self._handle
         fact = self._fact % self._pick(fingerprint)

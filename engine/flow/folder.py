@@ -82,11 +82,6 @@ def read_test_folder(path: Path) -> Folder:
     return _read(path, _Layout(is_test_file, _no_test))
 
 
-def read_tests(path: Path) -> dict[str, bytes]:
-    """Read the rule tests in a folder that can be read; `read_test_folder` tells what could not."""
-    return read_test_folder(path).files
-
-
 def _no_test(name: str) -> Issue:
     text = f'"{printable(name)}" is not read: rule tests are in files <name>.yaml'
     return file_issue(name, "unknown-file", text, severity=Severity.WARNING)

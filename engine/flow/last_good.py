@@ -1,6 +1,7 @@
 """The last good version on disk, so that a broken rules folder cannot keep the server from starting again.
 
     <folder>/current.json                     {"version": …, "digest": …}, replaced atomically: the commit point
+    <folder>/served.json                      every version that was in force, by name and digest (served_versions.py)
     <folder>/<digest>.<version>/<version>/    a copy of the version's files
     <folder>/staging-*/<version>/             a copy being made, loaded and tested; kept by a rename or thrown away
 
@@ -21,13 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.flow.folder import read_folder
+from engine.flow.served_versions import ServedVersions, is_digest, write_whole
 from engine.ruleset.files import digest_of, is_version_name
 
 log = logging.getLogger(__name__)
 
 _POINTER = "current.json"
 _STAGING = "staging-"
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _COPY = re.compile(r"[0-9a-f]{64}\.")
 
 
@@ -46,12 +47,20 @@ class LastGood:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._served = ServedVersions(folder)
 
     def open(self) -> None:
         """Make the folder and clear away what a crash left half done; raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         pointer = self._pointer()
         self._clear(keep=_name(*pointer) if pointer else "")
+        self._served.open()
+        if pointer is not None and self._served.digest(pointer[0]) != pointer[1]:
+            self._served.note(*pointer)
+
+    def served(self, version: str) -> str | None:
+        """Return the digest under which a version was last in force, also before this start; None if it never was."""
+        return self._served.digest(version)
 
     def stage(self, version: str, files: Mapping[str, bytes]) -> Copy:
         """Copy a version's files into a place of their own; raises OSError."""
@@ -69,12 +78,11 @@ class LastGood:
 
     def keep(self, copy: Copy) -> None:
         """Make a staged copy the last good one, at one stroke, and remove the one before; raises OSError."""
+        self._served.note(copy.version, copy.digest)
         place = self._folder / _name(copy.version, copy.digest)
         if not place.is_dir():
             copy.root.rename(place)
-        pointer = self._folder / f".{_POINTER}"
-        pointer.write_text(json.dumps({"version": copy.version, "digest": copy.digest}), encoding="utf-8")
-        pointer.replace(self._folder / _POINTER)
+        write_whole(self._folder / _POINTER, json.dumps({"version": copy.version, "digest": copy.digest}))
         self._clear(keep=place.name)
 
     def read(self) -> Copy | None:
@@ -100,7 +108,7 @@ class LastGood:
         except (OSError, ValueError, LookupError, TypeError) as error:
             log.error("what points to the last good rules cannot be read: %s", error)
             return None
-        return (version, digest) if is_version_name(version) and _DIGEST.fullmatch(digest) else None
+        return (version, digest) if is_version_name(version) and is_digest(digest) else None
 
     def _clear(self, keep: str) -> None:
         """Remove what is ours and no longer wanted; other people's files stay."""

@@ -21,7 +21,7 @@ from engine.flow.folder import Folder, read_folder
 from engine.flow.last_good import Copy, LastGood
 from engine.flow.rules_frames import LoadEnd
 from engine.flow.rules_process import LoadReport
-from engine.flow.rules_status import Refusal, Source, Status, below, edited, is_moving, listed, not_loaded, summary
+from engine.flow.rules_status import LoadRefused, Source, Status, below, edited, is_moving, listed, not_loaded, summary
 from engine.flow.rules_watch import Look, Looker, watch
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.fact_types import Scope
@@ -48,7 +48,7 @@ class Rules(Protocol):
     """The rules process, as far as it is needed here."""
 
     async def load(self, rules_dir: str, version: str, tests_dir: str, /) -> LoadReport:
-        """Load, check, test and compile one version; no folder for it in `tests_dir`, no tests."""
+        """Load, check, test and compile one version; an empty `tests_dir` = run no tests."""
 
     async def install(self, key: str, programs: Sequence[Sequence[Any]]) -> None:
         """Make a version's conjunctions known. Raises MatcherUnavailable."""
@@ -128,7 +128,7 @@ class Reloader:
         look = await self._settled(await self._look())
         try:
             await self._attempt(look)
-        except Refusal as refusal:
+        except LoadRefused as refusal:
             await self._start_from_last_good(look, refusal)
         self._acted_on = look
         self._watching = asyncio.create_task(self._watch(), name="rules-watch")
@@ -177,26 +177,37 @@ class Reloader:
         self._acted_on = look
         try:
             await self._attempt(look)
-        except Refusal as refusal:
+        except LoadRefused as refusal:
             if refusal.passing:
                 self._acted_on = None
             self._set(self._refused(self.status, look, refusal))
 
     async def _attempt(self, look: Look) -> None:
-        """Bring what is in force in line with the files; raises Refusal."""
+        """Bring what is in force in line with the files; raises LoadRefused."""
         version = look.rollout.stable
         if version is None or look.rollout.has_errors:
-            raise Refusal(look.rollout.issues)
+            raise LoadRefused(look.rollout.issues)
         folder = await asyncio.to_thread(read_folder, self._options.rules_dir / version)
+        digest = "" if folder.has_errors else digest_of(folder.files)
+        if self.current is not None and (self.current.version, self.current.digest) == (version, digest):
+            return self._all_well(version)
+        if not self._options.dev:
+            await self._refuse_edited(version, folder, digest)
+        if folder.has_errors:
+            raise LoadRefused(below(version, folder.issues), is_moving(folder))
+        await self._load(version, folder)
+
+    async def _refuse_edited(self, version: str, folder: Folder, digest: str) -> None:
+        """Raise LoadRefused if other files than these serve, or ever served, under this version's name."""
         serving = self._serving
         if serving is not None and serving.ruleset.version == version:
-            if not folder.has_errors and digest_of(folder.files) == serving.ruleset.digest:
-                return self._all_well(version)
-            if not self._options.dev:
-                raise Refusal(edited(version, folder, serving.files))
-        if folder.has_errors:
-            raise Refusal(below(version, folder.issues), is_moving(folder))
-        await self._load(version, folder)
+            raise LoadRefused(edited(version, folder, serving.files))
+        known = self._last_good.served(version)
+        if known is None or digest in ("", known):
+            return
+        copy = await asyncio.to_thread(self._last_good.read) if serving is None else None
+        files = copy.files if copy is not None and (copy.version, copy.digest) == (version, known) else None
+        raise LoadRefused(edited(version, folder, files))
 
     def _all_well(self, version: str) -> None:
         """The files are again what is in force."""
@@ -209,28 +220,28 @@ class Reloader:
         try:
             copy = await asyncio.to_thread(self._last_good.stage, version, folder.files)
         except OSError as error:
-            raise Refusal(_about(version, "no-room", f"its files cannot be copied: {error}"), True) from None
+            raise LoadRefused(_about(version, "no-room", f"its files cannot be copied: {error}"), True) from None
         try:
-            loaded = await self._checked(copy, self._options.tests_dir)
+            loaded = await self._checked(copy, str(self._options.tests_dir))
             ruleset = await self._take_over(loaded, copy)
             warnings = below(version, (*folder.issues, *loaded.issues)) + await self._keep(copy)
         finally:
             await asyncio.to_thread(self._last_good.discard, copy)
         self._began(ruleset, Source.FOLDER, warnings)
 
-    async def _checked(self, copy: Copy, tests_dir: Path) -> Loaded:
-        """Have a copy loaded, tested and compiled; raises Refusal."""
-        report = await self._rules.load(str(copy.root), copy.version, str(tests_dir))
+    async def _checked(self, copy: Copy, tests_dir: str) -> Loaded:
+        """Have a copy loaded, tested and compiled; raises LoadRefused."""
+        report = await self._rules.load(str(copy.root), copy.version, tests_dir)
         if report.end is not LoadEnd.DONE:
             passing = report.end in (LoadEnd.AWAY, LoadEnd.REPLACED)
-            raise Refusal((not_loaded(copy.version, report),), passing)
+            raise LoadRefused((not_loaded(copy.version, report),), passing)
         loaded: Loaded = report.result
         if loaded.ruleset is None:
-            raise Refusal(below(copy.version, loaded.issues))
+            raise LoadRefused(below(copy.version, loaded.issues))
         return loaded
 
     async def _take_over(self, loaded: Loaded, copy: Copy) -> RuleSet:
-        """Put a rule set in force; raises Refusal. The one before stays installed for decisions in flight."""
+        """Put a rule set in force; raises LoadRefused. The one before stays installed for decisions in flight."""
         ruleset = loaded.ruleset
         assert ruleset is not None
         try:
@@ -243,7 +254,7 @@ class Reloader:
             log.exception("rules %s could not be put in force", ruleset.version)
             if self.current is None or ruleset.digest not in (self.current.digest, self._previous):
                 self._rules.release(ruleset.digest)
-            raise Refusal(_about(ruleset.version, "not-taken", f"it could not be put in force: {error}")) from None
+            raise LoadRefused(_about(ruleset.version, "not-taken", f"it could not be put in force: {error}")) from None
         old, self._serving = self._serving, _Serving(ruleset, copy.files)
         leaving, self._previous = self._previous, old.ruleset.digest if old else ""
         if leaving and leaving not in (ruleset.digest, self._previous):
@@ -259,15 +270,15 @@ class Reloader:
             return _about(copy.version, "not-kept", text, Severity.WARNING)
         return ()
 
-    async def _start_from_last_good(self, look: Look, refusal: Refusal) -> None:
+    async def _start_from_last_good(self, look: Look, refusal: LoadRefused) -> None:
         """Serve the kept copy although the folder is refused; raises RuleSetRefused."""
         copy = await asyncio.to_thread(self._last_good.read)
         if copy is None:
             raise RuleSetRefused(summary(look.rollout.stable, refusal), refusal.issues)
         try:
-            loaded = await self._checked(copy, copy.root / "tests")  # none: they passed when it was kept
+            loaded = await self._checked(copy, "")  # no tests: they passed when it was kept
             ruleset = await self._take_over(loaded, copy)
-        except Refusal as second:
+        except LoadRefused as second:
             log.error("the kept copy of rules %s cannot be served either: %s", copy.version, listed(second.issues))
             raise RuleSetRefused(summary(look.rollout.stable, refusal), refusal.issues) from None
         self._began(ruleset, Source.LAST_GOOD, below(copy.version, loaded.issues))
@@ -290,9 +301,12 @@ class Reloader:
         )
         facts = {"version": ruleset.version, "digest": ruleset.digest, "source": source.value}
         log.info("rules %s are in force, from the %s", ruleset.version, source.value, extra=facts)
+        if warnings:
+            shown = listed(warnings, Severity.WARNING)
+            log.warning("rules %s serve with warnings: %s", ruleset.version, shown, extra=facts)
         self._set(status)
 
-    def _refused(self, status: Status, look: Look, refusal: Refusal) -> Status:
+    def _refused(self, status: Status, look: Look, refusal: LoadRefused) -> Status:
         facts = {"version": status.version, "attempted": look.rollout.stable, "problems": len(refusal.issues)}
         log.error("%s; rules %s go on serving", summary(look.rollout.stable, refusal), status.version, extra=facts)
         return replace(

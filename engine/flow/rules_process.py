@@ -128,7 +128,7 @@ class RulesProcess:
         """Have a version's conjunctions compiled, in parts between which matching goes on; known keys are kept.
 
         The version is also installed in every later process until it is released. Raises MatcherUnavailable when no
-        process could take it now.
+        process could take it now; a version that raises anything else is not kept.
         """
         version = self._versions.get(key)
         if version is None:
@@ -140,6 +140,9 @@ class RulesProcess:
             except MatcherUnavailable:
                 if last:
                     raise
+            except Exception:
+                self.release(key)  # or no later process could be given its versions
+                raise
 
     def release(self, key: str) -> None:
         """Forget a version; what it holds is freed when the exchanges under way are over. Unknown keys are ignored."""
@@ -172,13 +175,16 @@ class RulesProcess:
             return LoadReport(None, LoadEnd.TIME, "the rules process did not answer")
         except MatcherUnavailable as error:
             return LoadReport(None, LoadEnd.AWAY, str(error))
+        if end is LoadEnd.RAISED:
+            return _raised(detail)
         if end is not LoadEnd.DONE:
             return LoadReport(None, end, detail)
         try:
             # In a thread: tens of thousands of small objects, during which the loop gets its turns.
             return LoadReport(await asyncio.to_thread(pickle.loads, body), end)
         except Exception as error:
-            return LoadReport(None, LoadEnd.RAISED, f"its result cannot be read: {type(error).__name__}: {error}")
+            log.exception("the result of a load cannot be read")
+            return LoadReport(None, LoadEnd.RAISED, f"its result cannot be read: {type(error).__qualname__}")
 
     # Keeping one alive
 
@@ -207,6 +213,9 @@ class RulesProcess:
                     await link.lost.wait()
             except (OSError, TimeoutError, MatcherUnavailable) as error:
                 log.error("the rules process did not start: %s", str(error) or type(error).__name__)
+            except Exception:
+                # A defect of ours; without this task nobody would ever start another process.
+                log.exception("the rules process could not be kept; another one is started")
             else:
                 self.counters.deaths += 1
                 log.warning("the rules process is gone; the interpreter answers meanwhile")
@@ -263,6 +272,13 @@ class RulesProcess:
             pass_fds=(descriptor,),
             start_new_session=True,  # a Ctrl-C in the terminal is the server's affair
         )
+
+
+def _raised(detail: str) -> LoadReport:
+    """Log where the load function raised, as the log tells every exception, and report of which kind it was."""
+    kind, _, places = detail.partition("\n")
+    log.error("loading a version raised an exception", extra={"exception": kind, "places": places})
+    return LoadReport(None, LoadEnd.RAISED, f"{kind}; the log tells where")
 
 
 async def _ended(process: Process, limit_s: float) -> None:

@@ -24,7 +24,11 @@ class Source(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the rules are. Times are milliseconds since the epoch; files of `problems` count from the rules folder."""
+    """How the rules are.
+
+    Times are milliseconds since the epoch. Files of `problems` and `warnings` count from the rules folder, but for rule
+    tests, which are named as `path_of_tests` names their folder.
+    """
 
     version: str
     digest: str
@@ -38,7 +42,7 @@ class Status:
     failures: int = 0  # attempts that failed since the start
 
 
-class Refusal(Exception):
+class LoadRefused(Exception):
     """An attempt to put a version in force failed.
 
     `passing`: for a reason outside the files, so that the same files deserve another attempt.
@@ -50,16 +54,16 @@ class Refusal(Exception):
         self.passing = passing
 
 
-def summary(asked: str | None, refusal: Refusal) -> str:
+def summary(asked: str | None, refusal: LoadRefused) -> str:
     """Say in one line what was refused and why; `asked` is the version, None if that itself is unclear."""
     return f"{f'rules {asked}' if asked else ROLLOUT} refused: {listed(refusal.issues)}"
 
 
-def listed(issues: Sequence[Issue]) -> str:
-    """The first few errors in one line."""
-    errors = [issue for issue in issues if issue.severity is Severity.ERROR]
-    shown = "; ".join(f"{i.file}:{i.line}:{i.column} {i.code}: {i.message}" for i in errors[:3])
-    return shown + (f"; and {len(errors) - 3} more" if len(errors) > 3 else "")
+def listed(issues: Sequence[Issue], severity: Severity = Severity.ERROR) -> str:
+    """The first few errors (or warnings) in one line."""
+    meant = [issue for issue in issues if issue.severity is severity]
+    shown = "; ".join(f"{i.file}:{i.line}:{i.column} {i.code}: {i.message}" for i in meant[:3])
+    return shown + (f"; and {len(meant) - 3} more" if len(meant) > 3 else "")
 
 
 def below(version: str, issues: Sequence[Issue]) -> tuple[Issue, ...]:
@@ -79,18 +83,21 @@ def is_moving(folder: Folder) -> bool:
     return any(issue.code == "changed-while-reading" for issue in folder.issues)
 
 
-def edited(version: str, folder: Folder, served: Mapping[str, bytes]) -> tuple[Issue, ...]:
-    """Say how the served version's folder differs from what is served."""
+def edited(version: str, folder: Folder, served: Mapping[str, bytes] | None) -> tuple[Issue, ...]:
+    """Say how a version's folder differs from what serves or served under its name; None, where that is not at hand."""
     hint = (
-        "a served version does not change: restore the file, copy the folder to a new version, make the edit there "
-        f"and name the new version in {ROLLOUT}"
+        "a version that served does not change: restore its files, or copy the folder to a new version and name that "
+        f"one in {ROLLOUT}"
     )
     issues = [issue for issue in folder.issues if issue.severity is Severity.ERROR]
-    if not any(issue.file == "." for issue in issues):
+    if served is None:
+        text = f"the files are not those that served as version {version} before"
+        issues.append(file_issue(".", "served-folder-edited", text, hint))
+    elif not any(issue.file == "." for issue in issues):
         for name in sorted({*folder.files, *served} - folder.unreadable):
             if folder.files.get(name) != served.get(name):
                 what = "is new" if name not in served else "is gone" if name not in folder.files else "was edited"
-                text = f"{name} {what} since version {version} was loaded"
+                text = f"{name} {what} since version {version} was put in force"
                 issues.append(file_issue(name, "served-folder-edited", text, hint))
     return below(version, issues)
 

@@ -18,10 +18,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import NamedTuple
 
 from engine.errors import MatcherUnavailable
-from engine.flow.blocks import Test
 from engine.flow.durable_matcher import DurableError, DurableMatcher
 from engine.flow.load_child import LoadChild, die_with_parent
 from engine.flow.rules_frames import (
@@ -35,6 +33,7 @@ from engine.flow.rules_frames import (
     pack_matches,
     unpack_match,
 )
+from engine.ruleset.classes import Conjunction
 
 SLICE_S = 0.002
 """How long one job may run before the others have their turn, and before a part of its answer is sent."""
@@ -43,13 +42,6 @@ _RECEIVE = 1 << 18
 
 Job = Iterator[None]
 """Work that pauses (yields) whenever others should have their turn."""
-
-
-class PlainConjunction(NamedTuple):
-    """A conjunction as it travels in INSTALL."""
-
-    rule: int
-    tests: tuple[Test, ...]
 
 
 class RulesWorker:
@@ -154,7 +146,7 @@ class RulesWorker:
         try:
             version, program, conjunctions = pickle.loads(body)
             matcher = self._versions.setdefault(version, DurableMatcher())
-            matcher.add(program, [PlainConjunction(*conjunction) for conjunction in conjunctions])
+            matcher.add(program, [Conjunction(*conjunction) for conjunction in conjunctions])
         except Exception as error:
             self._fail(number, error)
         else:

@@ -21,6 +21,7 @@ from engine.ruleset.rules import Parsed, Rule
 from engine.ruleset.scalars import did_you_mean, shorten
 from engine.ruleset.source import Source, Span
 from engine.ruleset.syntax import Fact
+from engine.ruleset.terms import Key, key_of
 
 _CHANNEL_FIELDS = ("channel", "channels", "to", "otherwise", "concurrent", "supplement")
 
@@ -129,18 +130,17 @@ class _Checker:
     def check_order(self) -> None:
         """Refuse routing rules that no message can reach, since an earlier one takes them all."""
         catch_all: Rule | None = None
-        seen: dict[str, Rule] = {}
+        seen: dict[Key, Rule] = {}
         for rule in self.parsed.rules:
             if rule.family != "routing":
                 continue
-            when = self.parsed.places[rule.index].when
-            earlier = catch_all or (seen.setdefault(" ".join(when.text.split()), rule) if when else rule)
+            earlier = catch_all or (seen.setdefault(key_of(rule.when), rule) if rule.when else rule)
             if earlier is not rule:
                 all_or_same = "takes every message" if earlier is catch_all else "has the same condition"
                 text = f'this rule is never reached: "{earlier.id}" on line {earlier.line} {all_or_same}'
                 hint = "the first rule that matches decides: put this one before it, or remove one of them"
                 self.issues.error("unreachable", self.place(rule), text, hint)
-            elif when is None:
+            elif rule.when is None:
                 catch_all = rule
 
     def warn_of_unused(self) -> None:

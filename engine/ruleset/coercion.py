@@ -1,4 +1,7 @@
-"""Turns what a caller sent into the declared type of a fact, or says in a sentence why it is none."""
+"""Turns what a caller sent into the declared type of a fact, or says in a sentence why it is none.
+
+The sentence names kinds, never the value: it goes into statuses and logs, and the value may be about a person.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,9 @@ EXACT: Final = 2**53
 
 MAX_ITEMS: Final = 1000
 
+_SHOWN: Final = 20
+"""Values of a closed set that a complaint lists."""
+
 
 def coerce(fact: FactType, value: Sent) -> Value | None:
     """The value for the fact's slot; None when it is absent (null, an empty string, an empty list).
@@ -28,29 +34,30 @@ def coerce(fact: FactType, value: Sent) -> Value | None:
         return None
     made = _COERCIONS[fact.type](value)
     if fact.values is not None and made not in fact.values:
-        raise ValueError(f"{_show(value)} is none of {', '.join(fact.values[:20])}")
+        more = f" and {len(fact.values) - _SHOWN} more" if len(fact.values) > _SHOWN else ""
+        raise ValueError(f"expected one of {', '.join(map(str, fact.values[:_SHOWN]))}{more}")
     return made
 
 
-def _show(value: Sent) -> str:
+def _kind(value: Sent) -> str:
     if isinstance(value, str):
-        return f'"{value[:40]}"'
+        return "a text"
     if isinstance(value, bool):
-        return str(value).lower()
+        return "true or false"
     if isinstance(value, int | float):
-        return f"the number {value:.17g}" if isinstance(value, float) else "the number"
-    return "an object" if isinstance(value, Mapping) else "a list"
+        return "a number"
+    return "nothing" if value is None else "an object" if isinstance(value, Mapping) else "a list"
 
 
 def _bool(value: Sent) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, not {_show(value)}")
+        raise ValueError(f"expected true or false, found {_kind(value)}")
     return value
 
 
 def _double(value: Sent) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"expected a number, not {_show(value)}")
+        raise ValueError(f"expected a number, found {_kind(value)}")
     try:
         number = float(value)
     except OverflowError:
@@ -67,7 +74,7 @@ def _int(value: Sent) -> int:
         raise ValueError("the number does not fit into 64 bits")
     number = _double(value)
     if number != math.floor(number):
-        raise ValueError(f"expected a whole number, not {number:.17g}")
+        raise ValueError("expected a whole number, found a fraction")
     if abs(number) > EXACT:
         raise ValueError("a whole number beyond 2^53 is not exact in JSON; declare the fact as a string")
     return int(number)
@@ -75,7 +82,7 @@ def _int(value: Sent) -> int:
 
 def _string(value: Sent) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"expected a string, not {_show(value)}")
+        raise ValueError(f"expected a text, found {_kind(value)}")
     if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
         raise ValueError("the string is no valid Unicode: it holds half a character")
     return value
@@ -91,13 +98,13 @@ def _duration(value: Sent) -> int:
 
 def _object(value: Sent) -> bool:
     if not isinstance(value, Mapping):
-        raise ValueError(f"expected an object, not {_show(value)}")
+        raise ValueError(f"expected an object, found {_kind(value)}")
     return True
 
 
 def _items(value: Sent) -> Sequence[Sent]:
     if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
-        raise ValueError(f"expected a list, not {_show(value)}")
+        raise ValueError(f"expected a list, found {_kind(value)}")
     if len(value) > MAX_ITEMS:
         raise ValueError(f"a list holds at most {MAX_ITEMS} items")
     return value

@@ -64,15 +64,3 @@ def in_duration_range(micros: int) -> int:
     if not -MAX_DURATION <= micros <= MAX_DURATION:
         raise ValueError("the duration is longer than 10,000 years")
     return micros
-
-
-def timestamp_text(micros: int) -> str:
-    """The RFC 3339 text of a timestamp, in UTC."""
-    return (EPOCH + timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")
-
-
-def duration_text(micros: int) -> str:
-    """A duration as seconds, such as `90s` or `0.25s`."""
-    seconds, rest = divmod(abs(micros), 1_000_000)
-    fraction = f".{rest:06d}".rstrip("0") if rest else ""
-    return f"{'-' if micros < 0 else ''}{seconds}{fraction}s"

@@ -6,6 +6,7 @@ import pytest
 
 from cli.mapping.columns import Column
 from cli.mapping.problems import CellRefused
+from cli.mapping.tables import JsonNumber
 
 DATE = Column("d", ("d",), "date", ("%y%m%d", "%Y-%m-%d"))
 WORD = Column("w", ("w",), words={"PRIJEM": "credit", "Vklad na účet": "cash_in", "": "none"})
@@ -25,6 +26,8 @@ WORD = Column("w", ("w",), words={"PRIJEM": "credit", "Vklad na účet": "cash_i
         ("cash_in", WORD, "VKLAD  NA ÚČET"),
         ("none", WORD, "  "),
         (None, Column("s", ("s",), optional=True), ""),
+        (1234.5, Column("x", ("x",), "double", decimal_comma=True), JsonNumber("1234.5")),
+        (1000.0, Column("x", ("x",), "double", decimal_comma=True), "1e3"),
     ],
 )
 def test_a_cell_has_a_value(expected: object, column: Column, cell: str) -> None:
@@ -43,6 +46,15 @@ def test_a_cell_has_a_value(expected: object, column: Column, cell: str) -> None
         (Column("x", ("x",), "double"), "nan", "a number"),
         (Column("x", ("x",), "double"), "1e999", "a double can hold"),
         (Column("x", ("x",), "double", decimal_comma=True), "1.234,50", "1234,50"),
+        (
+            Column("x", ("x",), "double", decimal_comma=True),
+            "1 000,00",
+            'holds "1 000,00"; expected a number such as 1234,50',
+        ),
+        (Column("x", ("x",), "double", decimal_comma=True), "1,2,3", 'holds "1,2,3"'),
+        (Column("x", ("x",), "double", decimal_comma=True), JsonNumber("1e400"), 'holds "1e400"'),
+        (Column("x", ("x",), "double"), "１２", "a number"),
+        (Column("w", ("w",), words={"a": "b"}), "", 'list "" in its vocabulary, or mark the column `optional: true`'),
         (DATE, "930231", "%y%m%d or %Y-%m-%d"),
         (WORD, "PRIJIM", "did you mean `PRIJEM`"),
         (WORD, "xyz", 'it lists "", "PRIJEM"'),

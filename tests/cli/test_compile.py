@@ -65,6 +65,33 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert (3, sorted(lines)) == (len(lines), lines)
 
 
+def test_a_misspelt_field_does_not_hide_wrong_names(tmp_path: Path) -> None:
+    """Nor does what is missing; columns, conditions and templates are looked through all the same."""
+    text = MAP.replace("tenant:", "tenent:").replace("    line: accounts\n", "", 1).replace("row.kind ==", "row.knd ==")
+    text = text.replace("{row.kind} {row.amount}", "{row.kimd}").replace("date: row.day", "date: row.dya")
+    with pytest.raises(MapRefused) as refused:
+        compiled(tmp_path, text.replace("delimiter", "delimeter"))
+
+    codes = sorted(issue.code for issue in refused.value.issues)
+    assert codes == ["missing-field", "unknown-fact", "unknown-field", "unknown-name", "unknown-name"]
+
+
+def test_a_wrong_column_is_told_without_every_use_of_it(tmp_path: Path) -> None:
+    """What follows from another mistake is no mistake of its own."""
+    with pytest.raises(MapRefused) as refused:
+        compiled(tmp_path, MAP.replace("amount: double", "amount: dubble"))
+
+    assert len(refused.value.issues) == 1
+
+
+def test_an_empty_map_is_told_where_maps_are_described(tmp_path: Path) -> None:
+    """Not where rules are."""
+    with pytest.raises(MapRefused) as refused:
+        compiled(tmp_path, "# nothing\n")
+
+    assert "docs/maps.md" in refused.value.issues[0].hint
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"- 1", b"a: [", b"\x00\x01"])
 def test_what_is_no_map_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
     """Whatever the file holds."""

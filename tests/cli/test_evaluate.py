@@ -104,7 +104,8 @@ def test_another_vocabulary_and_another_table_need_no_more_than_the_map_says(tmp
         ([BANK / "map.yaml", "--map", BANK / "map.yaml"], "there is no column `trans_id`"),
         ([BANK / "clients.csv.gz", "--map", BANK / "none.yaml"], "none.yaml: No such file"),
         ([BANK / "clients.csv.gz", "--map", BANK / "README.md"], "the map cannot be used"),
-        ([BANK / "clients.csv.gz", "--map", BANK / "map.yaml", "--join", "x=y"], 'the map joins no "x"'),
+        ([BANK / "clients.csv.gz", "--map", BANK / "map.yaml", "--join", "x=y"], '--join x=y: the map joins no "x"'),
+        ([BANK / "clients.csv.gz", "--map", BANK / "map.yaml", "--join", "client="], "expected NAME=FILE"),
         ([BANK / "clients.csv.gz", "--map", BANK / "map.yaml", "--join", "x"], "expected NAME=FILE"),
         ([BANK / "clients.csv.gz", "--map", BANK / "map.yaml", "--batch", "0"], "--batch"),
         (
@@ -131,14 +132,86 @@ def test_a_private_server_with_broken_rules_says_what_is_wrong(sample: Path, tmp
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(("row", "exit_code"), [("", 0), ("1,1,931231,X,,1.00,1.00,,,\n", 1)])
+def test_nothing_decided_is_a_problem_where_there_were_rows(
+    sample: Path, tmp_path: Path, row: str, exit_code: int
+) -> None:
+    """A file of nothing but a header is done with; one whose rows are all rejected is not."""
+    rows = tmp_path / "rows.csv"
+    rows.write_text(sample.read_text(encoding="utf-8").splitlines()[0] + "\n" + row, encoding="utf-8")
+
+    result = run(rows, "--map", BANK / "map.yaml")
+
+    assert result.exit_code == exit_code, result.output
+    assert len(result.stdout.splitlines()) == 1
+
+
+def test_rows_without_a_partner_are_told(sample: Path, tmp_path: Path) -> None:
+    """On standard error, so that what --json prints stays as promised."""
+    clients = tmp_path / "clients.csv"
+    clients.write_text("client_id,account_id,disp_type,card_type,card_issued\n5,77,OWNER,,\n", encoding="utf-8")
+
+    result = run(sample, "--map", BANK / "map.yaml", "--json", "--join", f"client={clients}")
+
+    assert f"client: {ROWS} of {ROWS} rows found no partner" in result.stderr
+    assert "found no partner" not in result.stdout
+
+
+def ran(code: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python code that calls `main()` of the command as it is installed."""
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.argv[0] = 'signalbox'\n{code}", *map(str, arguments)],
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=60,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'proto'}", "PATH": "", **environment},
+    )  # fmt: skip
+
+
+INTERRUPTING = """\
+import os, signal
+from cli.evaluation.run import Run
+from cli.main import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def interrupt(self, *rest):
+    try:
+        os.kill(os.getpid(), {signal})
+    finally:
+        os.kill(os.getpid(), {signal})
+Run._take_in = interrupt
+main()
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_who_interrupts_a_run_leaves_nothing_behind(sample: Path, tmp_path: Path, name: str) -> None:
+    """The private server is stopped, its folder is gone, and the exit code says what happened."""
+    code = INTERRUPTING.format(signal=f"signal.{name}")
+
+    ended = ran(code, "evaluate", sample, "--map", BANK / "map.yaml", TMPDIR=str(tmp_path))
+
+    assert (ended.returncode, ended.stderr) == (130, "\nsignalbox: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_is_interrupted_waits_for_nobody() -> None:
+    """Not for a thread that never ends; what was printed is written out."""
+    code = """
+import threading, cli.main
+def begin(**options):
+    threading.Thread(target=threading.Event().wait).start()
+    print("so far", end="")
+    raise KeyboardInterrupt
+cli.main.signalbox.main = begin
+cli.main.main()
+"""
+    ended = ran(code)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "so far", "signalbox: interrupted\n")
+
+
 def test_nobody_meets_a_traceback() -> None:
     """The command as it is installed, called wrongly."""
-    code = "import sys; sys.argv[0] = 'signalbox'; from cli.main import main; main()"
     for arguments, expected in ((["bogus"], 2), (["evaluate"], 2), (["--help"], 0), (["rules", "--help"], 0)):
-        ended = subprocess.run(
-            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, cwd=ROOT,
-            env={"PYTHONPATH": f"{ROOT}:{ROOT / 'proto'}", "PATH": ""},
-        )  # fmt: skip
+        ended = ran("from cli.main import main; main()", *arguments)
         assert (expected, False) == (ended.returncode, "Traceback" in ended.stderr), ended.stderr
 
 

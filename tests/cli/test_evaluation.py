@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
+from unittest.mock import Mock
+
+from rich.console import Console
 
 from cli.evaluation.batches import BreakerStates, in_batches
-from cli.evaluation.rejects import Rejects
+from cli.evaluation.channels import known_channels, unknown_channels
+from cli.evaluation.pick import Pick
+from cli.evaluation.rejects import MOST_ALIKE, MOST_LINES, Grouped, Rejects
+from cli.evaluation.report import show_report
+from cli.evaluation.run import Run
 from cli.evaluation.state import KeptState
 from cli.evaluation.tally import Tally
 from cli.mapping.messages import Prepared, Rejected
 from cli.mapping.model import BreakerTime
+from cli.mapping.problems import Cause
 from signalbox.v1 import decision_pb2, decision_service_pb2, state_pb2
+from tests.cli.maps import MAP, compiled
+
+RULES = Path(__file__).resolve().parents[2] / "rules"
 
 
 def message(at_ms: int, user_id: str = "u", user: state_pb2.User | None = None) -> Prepared:
@@ -48,7 +61,7 @@ def test_a_breaker_that_changes_begins_a_batch() -> None:
 def test_rejected_rows_take_no_place_in_a_batch() -> None:
     """They go where they are told, at once."""
     found: list[Rejected] = []
-    bad = Rejected(1, "", "why")
+    bad = Rejected(1, "", Cause.plain("why"))
     list(in_batches([bad, message(1), bad], 5, None, found.append))
 
     assert found == [bad, bad]
@@ -131,6 +144,74 @@ def test_rejected_rows_are_counted_and_written_down(tmp_path: Path) -> None:
     """One JSON object a line, all of them."""
     with Rejects(tmp_path / "rejects.jsonl") as rejects:
         for line in range(5):
-            rejects.add(Rejected(line, "", "why"))
+            rejects.add(Rejected(line, "", (Cause("k", "why"), Cause("k", "how"))))
 
-    assert rejects.count == len((tmp_path / "rejects.jsonl").read_text().splitlines()) == 5
+    lines = (tmp_path / "rejects.jsonl").read_text().splitlines()
+    assert rejects.count == len(lines) == 5
+    assert json.loads(lines[4]) == {"line": 4, "message": "", "reason": "why; how"}
+
+
+def test_what_is_wrong_is_told_by_kind_the_first_few_in_full() -> None:
+    """Ten thousand wrong amounts must not hide the one unknown word behind them."""
+    grouped = Grouped()
+    for line in range(2, 10_002):
+        grouped.add(line, "", (Cause("amount: expected a number", f'amount: holds "{line}x"'),))
+    grouped.add(7, "code-1", Cause.plain("empty"))
+    grouped.add(8, "", Cause.plain("empty"))
+
+    told = list(grouped.told("see elsewhere"))
+
+    assert told[0] == 'line 2: amount: holds "2x"'
+    assert told[MOST_ALIKE:] == ["9,990 more: amount: expected a number", "line 7 (and 1 more): code-1: empty"]
+
+
+def test_what_is_too_various_to_be_told_is_counted() -> None:
+    """Nothing is left out in silence."""
+    grouped = Grouped()
+    for line in range(5_000):
+        grouped.add(line, "", Cause.plain(f"reason {line}"))
+
+    assert list(grouped.told("see elsewhere"))[-1] == f"{5_000 - MOST_LINES:,} more for other reasons; see elsewhere"
+
+
+def test_a_channel_that_the_rules_do_not_know_is_warned_of(tmp_path: Path) -> None:
+    """With its place in the map; where the rules cannot be read nothing is said."""
+    text = MAP.replace("channel: sms, value", "channel: smss, value").replace(
+        "content: {text: Your code is 1234}", "content: {text: x}\n    wishes: {channels: [sms, pigeon]}"
+    )
+    times = "breakers:\n  - {channel: psh, state: SLOW, since: 1993-01-01, until: 1994-01-01}\n"
+    event_map = compiled(tmp_path, text + times)
+    known = known_channels(RULES)
+
+    issues = unknown_channels(event_map, known)
+
+    assert {"push", "sms", "mail"} <= set(known)
+    assert [
+        ('the rules declare no channel "smss"', 'did you mean "sms"?'),
+        ('the rules declare no channel "pigeon"', f"they declare {', '.join(known)}"),
+        ('the rules declare no channel "psh"', 'did you mean "push"?'),
+    ] == [(issue.message, issue.hint) for issue in issues]
+    assert all(issue.line > 1 and not issue.severity.value.startswith("err") for issue in issues)
+    assert () == unknown_channels(event_map, known_channels(tmp_path)) == unknown_channels(event_map, ())
+    assert known == known_channels(next(path for path in RULES.iterdir() if path.is_dir()))
+
+
+def shown(tally: Tally, folder: Path) -> str:
+    run = Run(Mock(), KeptState("bank", None), Pick(None), Mock(), Mock(), tally)
+    page = io.StringIO()
+    remarks = ["client: 1 of 2 rows found no partner"]
+    show_report(Console(width=60, file=page), run, 1.0, compiled(folder), remarks)
+    return page.getvalue()
+
+
+def test_a_report_has_no_empty_sections(tmp_path: Path) -> None:
+    """Nothing decided is one line; nothing sent leaves out what only sent messages have."""
+    dropped = Tally()
+    dropped.add(decision_pb2.Decision(verdict=decision_pb2.VERDICT_DROP, reason=decision_pb2.REASON_EXPIRED), 2)
+
+    nothing, something = shown(Tally(rejected=3), tmp_path), shown(dropped, tmp_path)
+
+    assert [line[:10] for line in nothing.splitlines()] == ["3 messages", "client: 1 "]
+    assert [
+        title in something for title in ("Verdicts", "Strategies", "Channels", "Reasons (of HOLD and DROP)", "Deciding")
+    ] == [True, False, False, True, False]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from zlib import crc32
 
+import pytest
 from google.protobuf.json_format import MessageToDict
 
 from cli.mapping.messages import Prepared, Rejected
-from tests.cli.maps import MAP, messages
+from cli.mapping.problems import Cause
+from cli.mapping.rows import RowReader, load_partners
+from tests.cli.maps import MAP, compiled, messages
 
 
 def test_a_row_becomes_the_messages_whose_conditions_hold(tmp_path: Path) -> None:
@@ -60,12 +63,53 @@ def test_a_row_that_cannot_be_read_is_rejected_with_line_column_and_word(tmp_pat
         tmp_path, "1,A,1993-01-05,VKLAT,1,\n2,,1993-01-05,IN,1,\n3,A,1993-01-05,IN,1.x,\n4,A,1993-01-05,IN,1,\n"
     )
 
-    assert [
-        Rejected(2, "", 'kind: holds "VKLAT", which the vocabulary does not list; did you mean `VKLAD`?'),
-        Rejected(3, "", "account: is empty; mark the column `optional: true` if that is allowed"),
-        Rejected(4, "", 'amount: holds "1.x"; expected a number such as 1234.50'),
-    ] == found[:3]
+    assert [(one.line, one.reason) for one in found if isinstance(one, Rejected)] == [
+        (2, 'kind: holds "VKLAT", which the vocabulary does not list; did you mean `VKLAD`?'),
+        (3, "account: is empty; mark the column `optional: true` if that is allowed"),
+        (4, 'amount: holds "1.x"; expected a number such as 1234.50'),
+    ]
     assert len(found) == 4
+
+
+def test_every_refused_cell_of_a_row_is_told_and_the_row_counted_once(tmp_path: Path) -> None:
+    """Who completes a vocabulary needs one run, not one for each column."""
+    (found,) = messages(tmp_path, "1,,1993-01-05,NEW,x,\n")
+
+    assert isinstance(found, Rejected)
+    assert [cause.text.split(":")[0] for cause in found.causes] == ["account", "kind", "amount"]
+    assert found.reason.count("; ") >= 2
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "9000-01-01", "1969-12-31", "0001-01-01"])
+def test_a_day_on_which_nothing_can_be_judged_costs_its_row_only(tmp_path: Path, day: str) -> None:
+    """Calendars end somewhere; the rows around it are decided."""
+    refused, good = messages(tmp_path, f"1,A,{day},IN,1,\n2,A,1993-01-05,IN,1,\n")
+
+    assert isinstance(refused, Rejected)
+    assert refused.reason == f'day: holds "{day}"; expected a day of the years 1970 to 8999'
+    assert isinstance(good, Prepared)
+
+
+def test_other_dates_may_be_any(tmp_path: Path) -> None:
+    """A card that is valid for ever, a birthday long ago."""
+    text = MAP.replace("note: {optional: true}", 'note: {type: date, formats: ["%Y-%m-%d"]}')
+
+    made = messages(tmp_path, "1,A,1993-01-05,IN,1,9999-12-31\n2,A,8999-12-31,IN,1,1905-03-01\n", text)
+
+    assert [isinstance(one, Prepared) for one in made] == [True, True]
+
+
+def test_rows_without_a_partner_are_counted(tmp_path: Path) -> None:
+    """A joined file of other ids must not pass in silence."""
+    event_map = compiled(tmp_path)
+    (tmp_path / "rows.csv").write_text(
+        "id,account,day,kind,amount,note\n1,A,1993-01-05,IN,1,\n2,Z,1993-01-05,IN,1,\n", encoding="utf-8"
+    )
+    (clients,) = load_partners(event_map, {})
+    assert clients.told == ""
+    list(RowReader(event_map, [clients]).read(tmp_path / "rows.csv"))
+
+    assert clients.told == "client: 1 of 2 rows found no partner"
 
 
 def test_a_row_that_makes_no_message_is_rejected(tmp_path: Path) -> None:
@@ -83,7 +127,7 @@ def test_a_message_with_an_empty_gap_is_rejected_alone(tmp_path: Path) -> None:
     text = MAP.replace("Your code is 1234", "'{row.note}'")
     refused, notice = messages(tmp_path, "1,A,1993-01-05,OUT,500,\n", text)
 
-    assert Rejected(2, "code-1", "the text cannot be filled in: row.note is empty") == refused
+    assert Rejected(2, "code-1", Cause.plain("the text cannot be filled in: row.note is empty")) == refused
     assert isinstance(notice, Prepared)
 
 

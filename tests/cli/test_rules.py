@@ -77,6 +77,7 @@ def test_the_tests_of_the_served_version_pass() -> None:
     assert result.exit_code == 0, result.output
     assert found["passed"] == len(found["cases"]) > 0
     assert found["failed"] == 0
+    assert found["unmatched"] == []
 
 
 def test_a_case_that_fails_is_shown_with_difference_and_trace(version: Path, tmp_path: Path) -> None:
@@ -102,6 +103,35 @@ def test_a_version_without_tests_is_a_warning(version: Path) -> None:
 
     assert result.exit_code == 0, result.output
     assert "has no rule tests" in result.stderr
+
+
+def test_rules_that_no_case_made_match_are_a_warning(version: Path, tmp_path: Path) -> None:
+    """By their ids: for people on standard error, for programs in the list; a case that passes passes."""
+    tests = tmp_path / "tests"
+    tests.mkdir()
+    case = "- name: a code\n  given: {message: {category: ONE_TIME_PASSWORD}}\n  expect: {verdict: SEND}\n"
+    (tests / "routing.yaml").write_text(case, encoding="utf-8")
+
+    result = run("test", version, "--tests", tests, "--json")
+
+    found = json.loads(result.stdout)
+    assert result.exit_code == 0, result.output
+    assert "quiet-hours" in found["unmatched"]
+    assert f"no case made these rules match: {', '.join(found['unmatched'])}\n" in result.stderr
+
+
+def test_a_check_warns_of_missing_rule_tests(version: Path) -> None:
+    """As a load does: by the path that was looked in, until there is a case."""
+    tests = version.parent.parent / "rule_tests" / version.name
+    tests.mkdir(parents=True)
+    (tests / "empty.yaml").write_text("[]\n", encoding="utf-8")
+    warned = [one for one in json.loads(run("check", version, "--json").stdout) if one["code"] == "no-rule-tests"]
+    (tests / "one.yaml").write_text("- {name: one, expect: {verdict: SEND}}\n", encoding="utf-8")
+    silent = [one for one in json.loads(run("check", version, "--json").stdout) if one["code"] == "no-rule-tests"]
+
+    assert [(one["severity"], one["file"]) for one in warned] == [("warning", str(tests))]
+    assert str(tests) in warned[0]["message"]
+    assert silent == []
 
 
 def test_broken_rules_fail_their_tests(version: Path) -> None:

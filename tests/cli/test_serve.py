@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
-from cli.serve import FLAGS, serve
-from engine.config import Config, render_template
+from cli.private_server import ROOT
+from cli.serve import FLAGS, serve, with_rules
+from engine.config import Config, load_config, render_template
 
 
 def test_the_settings_file_is_printed() -> None:
@@ -37,3 +40,26 @@ def test_wrong_settings_end_with_two_and_a_sentence() -> None:
         'signalbox: SIGNALBOX_LOG_LEVEL: log.level is "loud"; expected one of debug, info, warning, error\n'
         "signalbox: --port: server.port is 70000; expected a whole number from 0 to 65535\n"
     )
+
+
+def test_without_a_named_folder_the_rules_are_those_here_or_the_checkouts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same as for `evaluate`; the tests go with the rules."""
+    monkeypatch.chdir(tmp_path)
+    elsewhere = with_rules(Config()).rules
+    (tmp_path / "rules").mkdir()
+    here = with_rules(Config()).rules
+
+    assert (elsewhere.dir, elsewhere.tests_dir) == (ROOT / "rules", ROOT / "rule_tests")
+    assert (Path("rules"), Path("rule_tests")) == (here.dir, here.tests_dir)
+
+
+def test_a_named_folder_is_the_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a flag, a variable or a file; a folder for tests that is named alone stays too."""
+    monkeypatch.chdir(tmp_path)
+    named = load_config(None, {"SIGNALBOX_RULES_DIR": "rules"}, {("rules", "dev"): ("--dev", True)})
+    tests = load_config(None, {}, {("rules", "tests_dir"): ("--tests", Path("t"))})
+
+    assert (Path("rules"), True) == (with_rules(named).rules.dir, with_rules(named).rules.dev)
+    assert (ROOT / "rules", Path("t")) == (with_rules(tests).rules.dir, with_rules(tests).rules.tests_dir)

@@ -2,6 +2,7 @@
 
 rules N        N rules: rule i matches when term 0 has class i
 refuse WORDS   the load reports an issue
+warn WORDS     the load reports a warning and gives three rules
 any other word names one of the ways below in which a load can go wrong
 """
 
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from engine.ruleset.fact_types import Scope
 from engine.ruleset.files import digest_of, file_issue
-from engine.ruleset.issues import Issue
+from engine.ruleset.issues import Issue, Severity
 
 
 class Conjunction(NamedTuple):
@@ -64,9 +65,10 @@ def load_version(rules_dir: str, version: str, tests_dir: str) -> Loaded:
         return Loaded(None, (file_issue("rule_tests/failing.yaml", "rule-test-failed", "it fails"),))
     if word == "refuse":
         return Loaded(None, (file_issue("routing.yaml", "stand-in", rest),))
-    if word == "rules":
-        program = Program(one_each(int(rest)))
-        return Loaded(RuleSet(version, digest_of(files), dict.fromkeys(Scope, program)))
+    if word in ("rules", "warn"):
+        program = Program(one_each(3 if word == "warn" else int(rest)))
+        warnings = (file_issue("routing.yaml", "stand-in", rest, severity=Severity.WARNING),) if word == "warn" else ()
+        return Loaded(RuleSet(version, digest_of(files), dict.fromkeys(Scope, program)), warnings)
     WAYS[word]()
     raise AssertionError(word)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import pickle
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,6 +20,7 @@ import pytest
 from engine.errors import MatcherUnavailable
 from engine.flow.rules_frames import LoadEnd
 from engine.flow.rules_process import ROOT, RulesProcess, RulesProcessOptions
+from engine.logs import JsonFormatter
 from tests.flow.stand_in import Conjunction, one_each
 
 FAKES = Path(__file__).parent / "fakes"
@@ -247,9 +251,9 @@ async def test_a_large_load_does_not_hold_up_matches() -> None:
 @pytest.mark.parametrize(
     ("way", "end", "detail"),
     [
-        ("raise", LoadEnd.RAISED, "RuntimeError: as told"),
-        ("leave", LoadEnd.RAISED, "SystemExit"),
-        ("lambda", LoadEnd.RAISED, "pickle"),
+        ("raise", LoadEnd.RAISED, "RuntimeError; the log tells where"),
+        ("leave", LoadEnd.RAISED, "SystemExit; the log tells where"),
+        ("lambda", LoadEnd.RAISED, "Error; the log tells where"),
         ("crash", LoadEnd.CRASHED, "SIGSEGV"),
         ("exit", LoadEnd.CRASHED, "exit code 0"),
         ("eat", LoadEnd.MEMORY, ""),
@@ -270,6 +274,56 @@ async def test_a_hostile_load_hurts_nobody(way: str, end: LoadEnd, detail: str) 
         assert detail in report.detail
         assert process.pid == rules.pid
         assert process.children() == []
+
+
+async def test_where_a_load_raised_is_logged_and_nothing_it_said(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One line in the log's own form, with kind and places, no text of the error; nothing goes to stderr beside it."""
+    async with running() as rules:
+        await rules.load("raise")
+
+    (line,) = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+    assert (line["level"], line["exception"]) == ("error", "RuntimeError")
+    assert "stand_in.py" in line["places"]
+    assert "in _raise" in line["places"]
+    assert capfd.readouterr().err == ""
+
+
+async def test_an_unexpected_exception_does_not_end_the_watch_over_the_process(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever goes wrong in starting a process is logged, and the next attempt brings one that answers."""
+    async with running() as rules:
+        old, start, failed = rules.pid, asyncio.create_subprocess_exec, []
+
+        async def fail_twice(*arguments: Any, **keywords: Any) -> asyncio.subprocess.Process:
+            if len(failed) < 2:
+                failed.append(KeyError("as told"))
+                raise failed[-1]
+            return await start(*arguments, **keywords)
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", fail_twice)
+        os.kill(old, signal.SIGKILL)
+        await until(lambda: rules.pid not in (None, old))
+
+        assert await rules.match("v", 0, [(1,)]) == [(1,)]
+        assert (rules.counters.deaths, rules.counters.restarts) == (1, 3)
+        assert [r.exc_info[0] for r in caplog.records if r.exc_info] == [KeyError, KeyError]
+
+
+async def test_a_version_that_cannot_be_sent_does_not_stay_in_the_way() -> None:
+    """Installing it raises, and the next process starts without it."""
+    async with running() as rules:
+        with pytest.raises((AttributeError, pickle.PicklingError)):
+            await rules.install("bad", [[Conjunction(lambda: 0, ())]])
+        os.kill(rules.pid, signal.SIGKILL)
+        with pytest.raises(MatcherUnavailable):
+            await rules.match("v", 0, [(1,)])
+        await rules.wait_ready()
+
+        assert await rules.match("v", 0, [(1,)]) == [(1,)]
+        assert (rules.counters.deaths, rules.counters.restarts) == (1, 1)
 
 
 async def test_a_load_is_begun_again_when_the_process_dies() -> None:

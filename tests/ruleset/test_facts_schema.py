@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from engine.ruleset.facts_schema import ABSENT, UNREACHABLE, FactsSchema, FactTy
 from engine.ruleset.issues import Issues
 from engine.ruleset.source import Source
 from engine.ruleset.syntax import Type
-from engine.ruleset.temporal import duration_text, parse_duration, parse_timestamp, timestamp_text
+from engine.ruleset.temporal import EPOCH, parse_duration, parse_timestamp
 from tests.ruleset.strategies import SCHEMA, Facts, facts
 
 
@@ -162,13 +163,53 @@ def test_a_wrong_value_is_refused_with_a_sentence(kind: Type, sent: Any) -> None
 
 
 def test_a_value_outside_of_a_closed_set_is_refused() -> None:
-    """The values that facts.yaml lists are the only ones."""
-    with pytest.raises(ValueError, match="is none of"):
+    """The values that facts.yaml lists are the only ones; the complaint lists them, the first twenty of many."""
+    with pytest.raises(ValueError, match=r"^expected one of a, b$"):
         coerce(FactType("message.scene", Type.STRING, True, values=("a", "b")), "c")
+    many = tuple(f"v{number}" for number in range(23))
+    with pytest.raises(ValueError, match=r"^expected one of v0, .*, v19 and 3 more$"):
+        coerce(FactType("message.scene", Type.STRING, True, values=many), "c")
+
+
+@pytest.mark.parametrize("kind", Type)
+@pytest.mark.parametrize(
+    "sent", ["6222 0212", -6222.0212, 62220212, 1e300 * 6.2220212, ["6222 0212"], {"6222": "0212"}]
+)
+def test_a_complaint_never_holds_the_value(kind: Type, sent: Any) -> None:
+    """What is found is named by its kind: the complaint goes into logs, and the value may be about a person."""
+    complaints = []
+    for values in (None, ("a", "b")):
+        try:
+            coerce(FactType("message.params.x", kind, True, values=values), sent)
+        except ValueError as complaint:
+            complaints.append(str(complaint))
+
+    assert [text for text in complaints if "6222" in text or "0212" in text] == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "kind", "sent"),
+    [
+        ("expected a number, found a text", Type.DOUBLE, "1"),
+        ("expected a whole number, found a fraction", Type.INT, 1.5),
+        ("expected a number, found nothing", Type.LIST_DOUBLE, [None]),
+        ("expected true or false, found a number", Type.BOOL, 1),
+        ("expected a text, found true or false", Type.STRING, True),
+        ("expected an object, found a list", Type.OBJECT, [1]),
+        ("expected a list, found an object", Type.LIST_STRING, {"a": 1}),
+    ],
+)
+def test_a_complaint_names_both_kinds(expected: str, kind: Type, sent: Any) -> None:
+    """What was expected and what was found, in a caller's words."""
+    with pytest.raises(ValueError, match=f"^{expected}$"):
+        coerce(FactType("message.params.x", kind, True), sent)
 
 
 @given(st.integers(-(10**15), 10**16))
 def test_times_survive_being_written(micros: int) -> None:
     """Text and number are two forms of one value."""
-    assert parse_timestamp(timestamp_text(micros)) == micros
-    assert parse_duration(duration_text(micros)) == micros
+    timestamp = (EPOCH + timedelta(microseconds=micros)).isoformat()
+    seconds, rest = divmod(abs(micros), 1_000_000)
+
+    assert parse_timestamp(timestamp) == micros
+    assert parse_duration(f"{'-' if micros < 0 else ''}{seconds}.{rest:06d}s") == micros
