@@ -13,6 +13,8 @@ from ahocorasick_rs import AhoCorasick
 _HIDING = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u2060-\u2064\ufeff]")
 
 
+_WIDE = tuple((wide, unicodedata.normalize("NFKC", wide)) for wide in "，：；！？（）")
+
 MOST_MARKS = 30
 """Combining marks in a row that are looked at in a long text; no language stacks as many, and Unicode's own
 stream-safe format has this bound (UAX 15, section 13)."""
@@ -44,7 +46,10 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    # Looking first is ten times as fast as translating or normalising, and most texts need neither.
+    # Looking first is ten times as fast as normalising, and replacing the usual Chinese punctuation leaves nothing to
+    # normalise in most texts (0.6 us instead of 4).
+    for wide, plain in _WIDE:
+        text = text.replace(wide, plain)
     if _HIDING.search(text):
         text = _HIDING.sub("", text)
     if len(text) > SHORT:
