@@ -27,7 +27,7 @@ def segments(text: str) -> int:
     if _GSM.fullmatch(text):
         units = len(text) + len(_GSM_ESCAPED.findall(text))
         return 1 if units <= 160 else -(-units // 153)
-    units = len(text) + sum(1 for character in text if character > "\uffff")
+    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
     return 1 if units <= 70 else -(-units // 67)
 
 
