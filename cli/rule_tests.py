@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Outcome:
+class TestRun:
     """What became of all cases; an error in the rules or in a test file counts as failed."""
 
     issues: list[Issue] = field(default_factory=list)
@@ -66,28 +66,28 @@ class Outcome:
         return {"passed": self.passed, "failed": self.failed, "cases": cases, "unmatched": self.unmatched}
 
 
-def run_tests(version: Version, tests: Path, outcome: Outcome) -> None:
+def run_tests(version: Version, tests: Path, run: TestRun) -> None:
     """Run a version's cases by durable-rules, as every load of it does."""
     ruleset = version.compiled.ruleset if version.compiled is not None else None
     if ruleset is None or version.errors:
-        outcome.issues += version.issues
+        run.issues += version.issues
         return
     report = run_rule_tests(ruleset, tests)
-    outcome.issues += report.issues
-    outcome.results += [(result, ruleset) for result in report.results]
+    run.issues += report.issues
+    run.results += [(result, ruleset) for result in report.results]
     if report.results:
-        outcome.unmatched += [rule.id for rule in ruleset.rules if rule.id not in report.matched]
+        run.unmatched += [rule.id for rule in ruleset.rules if rule.id not in report.matched]
 
 
-def show_outcome(console: Console, outcome: Outcome) -> None:
+def show_run(console: Console, run: TestRun) -> None:
     """Print what failed, with the trace, and the counts."""
-    if outcome.issues:
-        console.print(escape(render(outcome.issues, False)), highlight=False, soft_wrap=True)
-    for result, ruleset in outcome.results:
+    if run.issues:
+        console.print(escape(render(run.issues, False)), highlight=False, soft_wrap=True)
+    for result, ruleset in run.results:
         if not result.passed:
             _show_failure(console, result, ruleset)
-    colour = "red" if outcome.failed else "green"
-    console.print(f"[{colour}]{outcome.passed:,} passed, {outcome.failed:,} failed[/]", highlight=False)
+    colour = "red" if run.failed else "green"
+    console.print(f"[{colour}]{run.passed:,} passed, {run.failed:,} failed[/]", highlight=False)
 
 
 def _show_failure(console: Console, result: CaseResult, ruleset: RuleSet) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
 from cli.client import DEFAULT_SERVER, connected, explain_error
+from cli.console import wide_console
 from cli.private_server import ROOT, rules_root
 from cli.problems import PROBLEMS, CannotStart
 from engine.decision.case_reading import read_cases
@@ -67,7 +67,7 @@ def check(folder: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_as_json(issue) for issue in issues], ensure_ascii=False, indent=2))
     else:
-        console = Console()
+        console = wide_console()
         if issues:
             click.echo(render(issues, console.is_terminal), color=console.is_terminal)
         names = ", ".join(str(version.folder) for version in versions)
@@ -95,24 +95,24 @@ def test(folder: Path | None, tests: Path | None, as_json: bool) -> None:
     DIR is one version's folder; without it the version that rollout.yaml names is tested. A case that fails is shown
     with what differs and how the decision came about.
     """
-    from cli.rule_tests import Outcome, run_tests, show_outcome
+    from cli.rule_tests import TestRun, run_tests, show_run
 
     if tests is not None and not tests.is_dir():
         raise CannotStart(f"--tests {tests} is no folder")
     versions, issues = _versions(folder)
-    outcome = Outcome(issues=list(issues))
+    run = TestRun(issues=list(issues))
     for version in versions:
         place = tests or _tests_of(version.folder)
         if not place.is_dir() or not read_test_folder(place).files:
             click.echo(f"signalbox: warning: {version.folder.name} has no rule tests in {place}", err=True)
-        run_tests(version, place, outcome)
-    if outcome.unmatched:
-        click.echo(f"signalbox: warning: no case made these rules match: {', '.join(outcome.unmatched)}", err=True)
+        run_tests(version, place, run)
+    if run.unmatched:
+        click.echo(f"signalbox: warning: no case made these rules match: {', '.join(run.unmatched)}", err=True)
     if as_json:
-        click.echo(json.dumps(outcome.as_json(), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(run.as_json(), ensure_ascii=False, indent=2))
     else:
-        show_outcome(Console(), outcome)
-    if outcome.failed:
+        show_run(wide_console(), run)
+    if run.failed:
         click.get_current_context().exit(PROBLEMS)
 
 
@@ -144,7 +144,7 @@ def status(server: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(status_json(answer), ensure_ascii=False, indent=2))
     else:
-        show_status(Console(), answer)
+        show_status(wide_console(), answer)
     if any(problem.severity == Severity.ERROR.name for problem in answer.problems):
         click.get_current_context().exit(PROBLEMS)
 
