@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
+from engine.decision.judge import Judge
 from engine.decision.model import Decision
 from engine.decision.session import Item, Judgement, Session, State
 from engine.decision.trace import explain, uses_before
@@ -21,7 +22,7 @@ from signalbox.v1 import decision_pb2, message_pb2, state_pb2
 from signalbox.v1 import decision_service_pb2 as contract
 
 WRITTEN_KEPT = 4096
-"""Bound on the decisions kept as messages of the contract; at it they are forgotten and written anew."""
+"""Bound on the decisions kept as messages of the contract; at it, and with the rule set, they are forgotten."""
 
 
 class DecisionServicer:
@@ -33,6 +34,7 @@ class DecisionServicer:
         self._now_ms = now_ms
         self._batch_max = batch_max
         self._written: dict[Decision, decision_pb2.Decision] = {}
+        self._written_of: Judge | None = None
 
     async def Evaluate(self, request: contract.EvaluateRequest, context: object) -> contract.EvaluateResponse:
         """Judge one message."""
@@ -41,7 +43,7 @@ class DecisionServicer:
         session = self._evaluator.session(state)
         judged, trace = await self._judge_one(session, request.message, now_ms, request.trace)
         return contract.EvaluateResponse(
-            decision=self._write(judged.decision), assumed=assumed_parts(request.state), trace=trace
+            decision=self._write(session.judge, judged.decision), assumed=assumed_parts(request.state), trace=trace
         )
 
     async def EvaluateBatch(
@@ -75,7 +77,7 @@ class DecisionServicer:
                     given |= set(state_pb2.StatePart.values()) - set(assumed_parts(request.state))
                 session = self._evaluator.session(state)
                 judged, trace = await self._judge_one(session, request.message, now_ms, request.trace)
-                response.decision.CopyFrom(self._write(judged.decision))
+                response.decision.CopyFrom(self._write(session.judge, judged.decision))
                 if trace is not None:
                     response.trace.CopyFrom(trace)
                 write_changes(state.ledger, response.changed, now_ms)
@@ -105,12 +107,12 @@ class DecisionServicer:
         ruleset = session.judge.ruleset
         return judged, write_trace(explain(judged, before, ruleset), ruleset) if trace else None
 
-    def _write(self, decision: Decision) -> decision_pb2.Decision:
-        """Write a decision; equal ones are one object (see `settle`), so most have been written before."""
+    def _write(self, judge: Judge, decision: Decision) -> decision_pb2.Decision:
+        """Write a decision; equal ones are one object (see `Judge.settle`), so most have been written before."""
+        if judge is not self._written_of or len(self._written) >= WRITTEN_KEPT:
+            self._written, self._written_of = {}, judge
         written = self._written.get(decision)
         if written is None:
-            if len(self._written) >= WRITTEN_KEPT:
-                self._written.clear()
             written = self._written[decision] = write_decision(decision)
         return written
 
@@ -141,12 +143,12 @@ class DecisionServicer:
                 assert error is not None
                 results.add(error=_status(error, self._counts))
                 continue
-            # Equal decisions are one object (see `settle`), which lives as long as this list of judgements.
+            # Equal decisions are one object (see `Judge.settle`), which lives as long as this list of judgements.
             decision = one.decision
             number = numbers.get(id(decision))
             if number is None:
                 number = numbers[id(decision)] = len(numbers)
-                add(self._write(decision))
+                add(self._write(session.judge, decision))
                 decisions.append(decision)
                 times.append(0)
             times[number] += 1
@@ -174,7 +176,7 @@ class DecisionServicer:
                 result.error.CopyFrom(to_status(error))
                 continue
             result.decision = len(response.decisions)
-            response.decisions.append(self._write(judged.decision))
+            response.decisions.append(self._write(session.judge, judged.decision))
             if trace is not None:
                 result.trace.CopyFrom(trace)
         return last_ms
