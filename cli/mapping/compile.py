@@ -26,7 +26,7 @@ from cli.mapping.model import (
     OptOut,
     Table,
     Tag,
-    UserPlan,
+    UserMap,
 )
 from cli.mapping.names import ROW, name_everything, slot_of
 from cli.mapping.places import Document, Path
@@ -147,9 +147,9 @@ class _Compiler:
         key = slot_of(self.document, self.schema, ("time", "key"), roots=(ROW,))
         return Clock(time.zone, date, key, {name: Spread(name, *part) for name, part in time.spreads.items()})
 
-    def _user(self) -> UserPlan:
+    def _user(self) -> UserMap:
         form = self.form.user
-        return UserPlan(
+        return UserMap(
             ids=tuple(self._templates("user", "id")),
             known=self._condition("user", "known"),
             zone=self._template("user", "zone"),

@@ -77,7 +77,7 @@ class OptOut:
 
 
 @dataclass(frozen=True, slots=True)
-class UserPlan:
+class UserMap:
     """Whom a row is about."""
 
     ids: tuple[Template, ...]
@@ -129,7 +129,7 @@ class EventMap:
     shares: tuple[Share, ...]
     size: int
     clock: Clock
-    user: UserPlan
+    user: UserMap
     kinds: tuple[MessageKind, ...]
     accounts: Mapping[str, state_pb2.Account] | None
     breakers: tuple[BreakerTime, ...] | None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from engine.decision.content import fingerprint, segments, wording
@@ -16,9 +17,6 @@ from engine.ruleset import effects
 from engine.ruleset.effects import ChannelChoice, Exclude, Hold, Limit, Route
 from engine.ruleset.match import Matched
 from engine.ruleset.rules import Rule
-
-KEPT = 4096
-"""Bound on the charges kept per effect; at it they are forgotten and made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,20 +200,15 @@ def _use(limit: Limit, channel: str) -> Callable[[Message], tuple[str, str]]:
 
 def _charge(charge: effects.Charge, channel: str) -> Callable[[Message], Charge]:
     account, micros, unit = account_name(charge.account, channel), charge.micros, charge.unit
-    made: dict[tuple[str, int], Charge] = {}
+    if charge.times_segments:
+        return lambda message: _priced(account(message), micros * segments(wording(message, channel)), unit)
+    return lambda message: _priced(account(message), micros, unit)
 
-    def give(message: Message) -> Charge:
-        # A line has few accounts and a text few parts, so nearly every charge has been made before.
-        times = segments(wording(message, channel)) if charge.times_segments else 1
-        name = account(message)
-        found = made.get((name, times))
-        if found is None:
-            if len(made) >= KEPT:
-                made.clear()
-            found = made[name, times] = Charge(name, micros * times, unit)
-        return found
 
-    return give
+@lru_cache(maxsize=65_536)
+def _priced(account: str, micros: int, unit: str) -> Charge:
+    """A line has few accounts and a text few parts, so nearly every charge has been made before."""
+    return Charge(account, micros, unit)
 
 
 def escape(value: str) -> str:

@@ -15,7 +15,7 @@ from engine.decision.case_reading import Case, read_cases
 from engine.decision.case_window import compare_window, time_facts, window_facts
 from engine.decision.judge import Judge
 from engine.decision.session import Ask, Judgement, Session, Unknown, judge_now
-from engine.decision.trace import Trace, explain, uses_before
+from engine.decision.trace import Trace, explain
 from engine.errors import InvalidInput
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.fact_types import BREAKER_SCOPES, Scope
@@ -92,12 +92,11 @@ class CaseRunner:
         *before, item = read_items(case.given, user, self._ruleset)
         message, now_ms = item
         state = read_state(case.given, message, user, now_ms, self._ruleset)
-        session = Session(self._judge, state)
+        session = Session(self._judge, state, explain=True)
         for judged in judge_now(session, before, self._ask):
             _sure(judged)
-        uses = uses_before(state.ledger, message.tenant, message.user_id)
         judgement = _sure(judge_now(session, [item], self._ask)[0])
-        trace = explain(judgement, uses, self._ruleset)
+        trace = explain(judgement, self._ruleset)
         self.matched |= {one.rule.id for one in trace.rules if not one.erred}
         differences = compare(case.expect, judgement.decision, user, trace)
         return CaseResult(case.name, case.file, case.line, tuple(differences), trace)

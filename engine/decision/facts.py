@@ -189,7 +189,7 @@ class FactsReader:
         A campaign says the same to everybody, so its contents are kept; other contents hardly ever come twice.
         """
         content = message.content
-        if content is None or not message.campaign or len(content.text) + len(content.html) > CONTENT_KEPT_LENGTH:
+        if content is None or not message.campaign or content.length > CONTENT_KEPT_LENGTH:
             return self._read_content(message)
         known: tuple[Any, ...] | None = self._analysed.get(content)
         if known is None:

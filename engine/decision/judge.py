@@ -53,7 +53,7 @@ class Judge:
         """Settle a proposal; a decision equal to one made before is that one."""
         key: Hashable
         if proposal.blueprint is None:
-            key = (proposal.matched, proposal.refusal)
+            key = (proposal.refusal,)
         else:
             charges = proposal.charges if admission.taken else ()
             key = (proposal.blueprint, admission, charges, proposal.message.priority)

@@ -13,7 +13,7 @@ rule neither frees nor punishes twice:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.decision.blueprint import CandidateBlueprint, LimitAsk
 from engine.decision.model import Admission, Charge, Reason, Refusal
@@ -47,6 +47,10 @@ class Use:
     expire_ms: int = 0
 
 
+Uses = dict[UseKey, Use]
+"""What one user has used of the limits."""
+
+
 @dataclass(slots=True)
 class Balance:
     """What is left in an account, in millionths of its unit."""
@@ -67,6 +71,11 @@ class LedgerModel:
         self.accounts = accounts
         self.changed_uses: dict[UserKey, dict[UseKey, Use]] = {}
         self.changed_accounts: dict[AccountKey, Balance] = {}
+
+    def asked_for(self, proposal: Proposal) -> Uses:
+        """Copy what the user has used of the limits that a proposal asks for."""
+        used = self.uses.get((proposal.message.tenant, proposal.message.user_id), _NO_USES)
+        return {key: replace(used[key]) for key in proposal.uses if key in used}
 
     def admit(self, proposal: Proposal) -> Admission:
         """Take what may be taken of a proposal, count and charge it, and say why the rest was refused.

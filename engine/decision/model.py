@@ -91,6 +91,12 @@ class Content(NamedTuple):
     url: str
     overrides: tuple[tuple[str, str, str, str, str], ...] = ()
 
+    @property
+    def length(self) -> int:
+        """Characters in all of it."""
+        own = len(self.title) + len(self.text) + len(self.html) + len(self.url)
+        return own + sum(len(text) for override in self.overrides for text in override)
+
 
 class Message(NamedTuple):
     """One request to reach one user, checked and in the words of the rules; an empty string means absent."""

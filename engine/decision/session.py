@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from engine.decision.blueprint import Blueprint
 from engine.decision.facts import ChannelFacts, Values, channel_facts
 from engine.decision.judge import Judge
-from engine.decision.ledger_model import LedgerModel, UserKey
+from engine.decision.ledger_model import LedgerModel, UserKey, Uses
 from engine.decision.model import Admission, Breakers, Decision, Message, User
 from engine.decision.propose import Proposal, propose
 from engine.errors import InvalidInput
@@ -63,6 +63,7 @@ class Judgement:
 
     __slots__ = (
         "admission",
+        "before",
         "blueprint",
         "decision",
         "error",
@@ -81,6 +82,7 @@ class Judgement:
     facts: Values
     fingerprint: Fingerprint
     proposal: Proposal
+    before: Uses
     admission: Admission
     decision: Decision
 
@@ -94,11 +96,15 @@ class Judgement:
 
 
 class Session:
-    """A state and the rule set that judges against it."""
+    """A state and the rule set that judges against it.
 
-    def __init__(self, judge: Judge, state: State) -> None:
+    `explain`: each judgement also keeps, in `before`, what the user had used of the limits it asks for.
+    """
+
+    def __init__(self, judge: Judge, state: State, explain: bool = False) -> None:
         self.judge = judge
         self.state = state
+        self.explain = explain
         self._nobody = User(known=False, zone=state.default_zone)
         self._attributes: dict[UserKey, list[tuple[int, Any]]] = {}
 
@@ -240,11 +246,14 @@ class Batch:
 
     def judge(self) -> list[Judgement]:
         """Decide every message in order, each seeing what those before it took; nothing may be unknown any more."""
-        admit, settle = self._session.state.ledger.admit, self._judge.settle
+        ledger, settle, explain = self._session.state.ledger, self._judge.settle, self._session.explain
+        admit = ledger.admit
         for one in self._judgements:
             if one.error is None:
                 assert one.matched is not None  # the caller asked until nothing was unknown
                 one.proposal = propose(one.message, one.user, one.now_ms, one.matched, one.blueprint)
+                if explain:
+                    one.before = ledger.asked_for(one.proposal)
                 one.admission = admit(one.proposal)
                 one.decision = settle(one.proposal, one.admission)
         return self._judgements
@@ -275,6 +284,6 @@ def in_parts(session: Session, items: Sequence[Item]) -> Iterator[Sequence[Item]
             begin, characters = place, 0
         content = message.content
         if content is not None:
-            characters += len(content.text) + len(content.html)
+            characters += content.length
     if begin < len(items):
         yield items[begin:]

@@ -6,12 +6,12 @@ it was before the message was admitted, which the caller keeps for that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
 from engine.decision.blueprint import CandidateBlueprint, LimitAsk
-from engine.decision.ledger_model import LedgerModel, Use, UseKey, refuse_touch, touch
+from engine.decision.ledger_model import Uses, refuse_touch, touch
 from engine.decision.model import Admission, Reason, Refusal
 from engine.decision.moment import iso_time
 from engine.decision.propose import Proposal
@@ -73,25 +73,13 @@ _BY_ITSELF = {
     Reason.EXPIRES_FIRST: "it would be held beyond the message's life",
 }
 
-Uses = dict[UseKey, Use]
-"""What one user has used of the limits; a copy, which explaining goes on to change."""
 
-
-def uses_before(ledger: LedgerModel, tenant: str, user_id: str) -> Uses:
-    """Copy what a user has used, to explain the next admission by it."""
-    uses = ledger.uses.get((tenant, user_id), {})
-    return {key: replace(use) for key, use in uses.items()}
-
-
-def explain(judgement: Judgement, before: Uses, ruleset: RuleSet) -> Trace:
-    """Explain a judgement; `before` is what the user had used just before it, and is used up by this."""
+def explain(judgement: Judgement, ruleset: RuleSet) -> Trace:
+    """Explain a judgement of a session that keeps what is needed for it; once only, for this uses it up."""
     proposal, admission = judgement.proposal, judgement.admission
-    candidates = tuple(_candidate(_Step(proposal, admission, index), before, ruleset) for index in _indexes(proposal))
+    steps = [_Step(proposal, admission, index) for index in range(len(proposal.refusals))]
+    candidates = tuple(_candidate(step, judgement.before, ruleset) for step in steps)
     return Trace(tuple(_rules(judgement, ruleset)), candidates, _facts(judgement, ruleset))
-
-
-def _indexes(proposal: Proposal) -> range:
-    return range(len(proposal.refusals))
 
 
 def _rules(judgement: Judgement, ruleset: RuleSet) -> list[RuleTrace]:

@@ -43,9 +43,9 @@ class Evaluator:
             raise RulesUnavailable("no rule set is loaded yet")
         return self._judge
 
-    def session(self, state: State) -> Session:
+    def session(self, state: State, explain: bool = False) -> Session:
         """Begin to judge against a state under the rule set now in force."""
-        return Session(self.judge, state)
+        return Session(self.judge, state, explain)
 
     async def evaluate(self, session: Session, items: Sequence[Item]) -> list[Judgement]:
         """Judge messages in order; one that cannot be judged has its `error` set and counts nothing."""

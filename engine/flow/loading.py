@@ -84,7 +84,10 @@ def no_rule_tests(tests: Path) -> Issue:
 
 def path_of_tests(tests: Path) -> str:
     """Write the path of a folder of rule tests for people: from the current folder if it is below it, else whole."""
-    whole, here = tests.absolute(), Path.cwd()
+    try:
+        whole, here = tests.absolute(), Path.cwd()
+    except OSError:  # the current folder is gone, as when a release replaces the folder of the one before
+        return str(tests)
     return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
 
 

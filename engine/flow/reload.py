@@ -248,6 +248,9 @@ class Reloader:
             await self._rules.install(ruleset.digest, [ruleset.programs[scope].conjunctions for scope in Scope])
         except MatcherUnavailable as error:
             log.warning("rules %s begin with the interpreter: %s", ruleset.version, error)
+        except Exception as error:
+            log.exception("rules %s could not be installed", ruleset.version)
+            raise LoadRefused(_about(ruleset.version, "not-taken", f"it could not be installed: {error}")) from None
         try:
             self._on_swap(ruleset)
         except Exception as error:

@@ -22,7 +22,7 @@ MOST_DEPTH: Final = 3
 MOST_LEAVES: Final = 64
 MOST_GROUPS: Final = 12
 LEAST_SAVED: Final = 1.0
-"""A question is only asked if it saves looking at more than one term on average."""
+"""A question is only asked if it saves looking at one term or more on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,8 @@ class _Grower:
             if bits >> number & 1:
                 left = tuple(tests for tests in alive if _can_hold(tests, term, number))
                 groups.setdefault(left, []).append(number)
+                if len(groups) > MOST_GROUPS:  # it will not be asked, so how it divides further does not matter
+                    break
         return [(tuple(classes), group) for group, classes in groups.items()]
 
 

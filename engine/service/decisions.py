@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
 from engine.decision.judge import Judge
+from engine.decision.ledger_model import LedgerModel
 from engine.decision.model import Decision
 from engine.decision.session import Item, Judgement, Session, State
-from engine.decision.trace import explain, uses_before
+from engine.decision.trace import explain
 from engine.errors import FieldViolation, InvalidInput, TooLarge
 from engine.flow.evaluation import Evaluator
 from engine.service.counts import Counts
 from engine.service.status import to_status
 from engine.service.translate import LATEST_S, NO_TIME, read_message
 from engine.service.translate_decision import write_decision, write_trace
-from engine.service.translate_state import MAX_USERS, assumed_parts, read_state, write_changes
+from engine.service.translate_state import MAX_USERS, MAX_USES, assumed_parts, read_state, write_changes
 from signalbox.v1 import decision_pb2, message_pb2, state_pb2
 from signalbox.v1 import decision_service_pb2 as contract
 
@@ -38,10 +40,14 @@ class DecisionServicer:
 
     async def Evaluate(self, request: contract.EvaluateRequest, context: object) -> contract.EvaluateResponse:
         """Judge one message."""
-        state = read_state(request.state, self._evaluator.default_zone)
-        now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
-        session = self._evaluator.session(state)
-        judged, trace = await self._judge_one(session, request.message, now_ms, request.trace)
+        try:
+            state = read_state(request.state, self._evaluator.default_zone)
+            now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
+            session = self._evaluator.session(state, request.trace)
+            judged, trace = await self._judge_one(session, request.message, now_ms)
+        except InvalidInput:
+            self._counts.rejected += 1
+            raise
         return contract.EvaluateResponse(
             decision=self._write(session.judge, judged.decision), assumed=assumed_parts(request.state), trace=trace
         )
@@ -55,7 +61,7 @@ class DecisionServicer:
             raise TooLarge(f"evaluations: {count} messages; at most {self._batch_max} are allowed in one batch")
         state = read_state(request.state, self._evaluator.default_zone)
         now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
-        session = self._evaluator.session(state)
+        session = self._evaluator.session(state, request.trace)
         response = contract.EvaluateBatchResponse(assumed=assumed_parts(request.state))
         fill = self._fill_traced if request.trace else self._fill
         last_ms = await fill(session, request, now_ms, response)
@@ -75,14 +81,15 @@ class DecisionServicer:
                 if request.HasField("state"):
                     state = read_state(request.state, self._evaluator.default_zone, state)
                     given |= set(state_pb2.StatePart.values()) - set(assumed_parts(request.state))
-                session = self._evaluator.session(state)
-                judged, trace = await self._judge_one(session, request.message, now_ms, request.trace)
+                session = self._evaluator.session(state, request.trace)
+                judged, trace = await self._judge_one(session, request.message, now_ms)
+                self._tidy(state.ledger, judged, now_ms)
                 response.decision.CopyFrom(self._write(session.judge, judged.decision))
                 if trace is not None:
                     response.trace.CopyFrom(trace)
                 write_changes(state.ledger, response.changed, now_ms)
             except InvalidInput as error:
-                response.error.CopyFrom(to_status(error))
+                response.error.CopyFrom(self._reject(error))
             if len(state.ledger.uses) > MAX_USERS:
                 raise TooLarge(
                     f"the stream has come to hold the limits of more than {MAX_USERS} users; "
@@ -92,20 +99,28 @@ class DecisionServicer:
             yield response
 
     async def _judge_one(
-        self, session: Session, wire: message_pb2.Message, now_ms: int, trace: bool
+        self, session: Session, wire: message_pb2.Message, now_ms: int
     ) -> tuple[Judgement, decision_pb2.Trace | None]:
-        try:
-            message = read_message(wire)
-            before = uses_before(session.state.ledger, message.tenant, message.user_id) if trace else {}
-            (judged,) = await self._evaluator.evaluate(session, [(message, now_ms)])
-            if judged.error is not None:
-                raise judged.error
-        except InvalidInput:
-            self._counts.rejected += 1
-            raise
+        (judged,) = await self._evaluator.evaluate(session, [(read_message(wire), now_ms)])
+        if judged.error is not None:
+            raise judged.error
         self._count(judged.decision)
         ruleset = session.judge.ruleset
-        return judged, write_trace(explain(judged, before, ruleset), ruleset) if trace else None
+        return judged, write_trace(explain(judged, ruleset), ruleset) if session.explain else None
+
+    def _tidy(self, ledger: LedgerModel, judged: Judgement, now_ms: int) -> None:
+        """Forget what is over when a stream has used very many limits of one user; TooLarge if that is not enough."""
+        uses = ledger.uses.get((judged.message.tenant, judged.message.user_id), {})
+        if len(uses) <= MAX_USES:
+            return
+        for key in [key for key, use in uses.items() if max(use.expire_ms, use.end_ms) <= now_ms]:
+            del uses[key]
+        if len(uses) > MAX_USES:
+            raise TooLarge(f"the stream has come to hold more than {MAX_USES} running limits of one user")
+
+    def _reject(self, error: InvalidInput) -> status_pb2.Status:
+        self._counts.rejected += 1
+        return to_status(error)
 
     def _write(self, judge: Judge, decision: Decision) -> decision_pb2.Decision:
         """Write a decision; equal ones are one object (see `Judge.settle`), so most have been written before."""
@@ -127,7 +142,8 @@ class DecisionServicer:
         now_ms: int,
         response: contract.EvaluateBatchResponse,
     ) -> int:
-        """Judge all messages together; return the time of the last."""
+        """Judge all messages together; return the time of the last that was decided."""
+        last_ms = now_ms
         items, errors = _read_items(request, now_ms)
         judged = await self._evaluator.evaluate(session, items)
         numbers: dict[int, int] = {}
@@ -141,7 +157,7 @@ class DecisionServicer:
             error = unread if one is None else one.error
             if one is None or error is not None:
                 assert error is not None
-                results.add(error=_status(error, self._counts))
+                results.add(error=self._reject(error))
                 continue
             # Equal decisions are one object (see `Judge.settle`), which lives as long as this list of judgements.
             decision = one.decision
@@ -152,10 +168,11 @@ class DecisionServicer:
                 decisions.append(decision)
                 times.append(0)
             times[number] += 1
+            last_ms = one.now_ms
             results.add(decision=number)
         for decision, often in zip(decisions, times, strict=True):
             self._count(decision, often)
-        return items[-1][1] if items else now_ms
+        return last_ms
 
     async def _fill_traced(
         self,
@@ -164,16 +181,17 @@ class DecisionServicer:
         now_ms: int,
         response: contract.EvaluateBatchResponse,
     ) -> int:
-        """Judge one message after the other, each with its explanation; return the time of the last."""
+        """Judge one message after the other, each with its explanation; return the time of the last decided."""
         last_ms = now_ms
         for evaluation in request.evaluations:
+            await asyncio.sleep(0)  # explaining takes time; others get their turn
             result = response.results.add()
             try:
                 at_ms = _read_now(evaluation.now) if evaluation.HasField("now") else now_ms
-                judged, trace = await self._judge_one(session, evaluation.message, at_ms, trace=True)
+                judged, trace = await self._judge_one(session, evaluation.message, at_ms)
                 last_ms = at_ms
             except InvalidInput as error:
-                result.error.CopyFrom(to_status(error))
+                result.error.CopyFrom(self._reject(error))
                 continue
             result.decision = len(response.decisions)
             response.decisions.append(self._write(session.judge, judged.decision))
@@ -193,11 +211,6 @@ def _read_items(request: contract.EvaluateBatchRequest, now_ms: int) -> tuple[Se
         except InvalidInput as error:
             errors[place] = error
     return items, errors
-
-
-def _status(error: InvalidInput, counts: Counts) -> status_pb2.Status:
-    counts.rejected += 1
-    return to_status(error)
 
 
 def _read_now(wire: Timestamp) -> int:

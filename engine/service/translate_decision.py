@@ -23,6 +23,11 @@ _CONFIRMATION = {
 }
 
 
+SHOWN_ITEMS = 20
+SHOWN_CHARACTERS = 200
+"""What a trace shows of a fact that is a list or a text."""
+
+
 def write_time(at_ms: int) -> Timestamp:
     """Write milliseconds since the Unix epoch."""
     return Timestamp(seconds=at_ms // 1000, nanos=at_ms % 1000 * 1_000_000)
@@ -89,9 +94,13 @@ def write_trace(trace: Trace, ruleset: RuleSet) -> decision_pb2.Trace:
 
 
 def _readable(facts: Mapping[str, Any], ruleset: RuleSet) -> dict[str, Any]:
-    """Write times as text, lists as lists: what a Struct can hold."""
+    """Write times as text, long lists and texts cut: what a Struct can hold and a person can read."""
     times = {fact.path for fact in ruleset.schema.facts if fact.type is Type.TIMESTAMP}
-    return {
-        path: iso_time(value // 1000) if path in times else list(value) if isinstance(value, tuple) else value
-        for path, value in facts.items()
-    }
+    return {path: iso_time(value // 1000) if path in times else _cut(value) for path, value in facts.items()}
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, tuple):
+        shown = [_cut(item) for item in value[:SHOWN_ITEMS]]
+        return shown if len(value) <= SHOWN_ITEMS else [*shown, f"and {len(value) - SHOWN_ITEMS} more"]
+    return value[:SHOWN_CHARACTERS] + "…" if isinstance(value, str) and len(value) > SHOWN_CHARACTERS else value

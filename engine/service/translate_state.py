@@ -213,21 +213,26 @@ def _read_breakers(wire: state_pb2.Breakers, bad: Violations) -> Breakers:
     return Breakers(BREAKER_STATE.get(wire.platform, "NORMAL"), channels)
 
 
+def _write_uses(wire: state_pb2.UserLedger, uses: Iterable[tuple[UseKey, Use]]) -> None:
+    add = wire.uses.add
+    for (limit, key), use in uses:
+        add(
+            limit=limit,
+            key=key,
+            start_ms=use.start_ms,
+            end_ms=use.end_ms,
+            count=use.count,
+            last_ms=use.last_ms,
+            expire_ms=use.expire_ms,
+        )
+
+
 def write_changes(ledger: LedgerModel, wire: state_pb2.State, now_ms: int) -> None:
     """Write the entries that admissions changed since the last time and that still matter, and forget the change."""
     for (tenant, user_id), uses in ledger.changed_uses.items():
-        add = wire.ledger.users.add(tenant=tenant, user_id=user_id).uses.add
-        for (limit, key), use in uses.items():
-            if use.expire_ms > now_ms:
-                add(
-                    limit=limit,
-                    key=key,
-                    start_ms=use.start_ms,
-                    end_ms=use.end_ms,
-                    count=use.count,
-                    last_ms=use.last_ms,
-                    expire_ms=use.expire_ms,
-                )
+        alive = [(key, use) for key, use in uses.items() if use.expire_ms > now_ms]
+        if alive:
+            _write_uses(wire.ledger.users.add(tenant=tenant, user_id=user_id), alive)
     for (tenant, name), balance in ledger.changed_accounts.items():
         wire.accounts.accounts.add(tenant=tenant, name=name, unit=balance.unit, left_micros=balance.left_micros)
     ledger.changed_uses.clear()

@@ -14,6 +14,7 @@ from engine.flow.evaluation import Evaluator
 from engine.ruleset.compile import RuleSet
 from engine.service.counts import Counts
 from engine.service.decisions import DecisionServicer
+from engine.service.translate_state import MAX_USES
 from signalbox.v1 import decision_pb2, message_pb2, state_pb2
 from signalbox.v1 import decision_service_pb2 as contract
 from tests.decision.rulesets import HOUR, NOON, ZONE, ruleset
@@ -319,3 +320,37 @@ async def test_decisions_and_rejections_are_counted() -> None:
         (Verdict.DROP, Reason.LIMIT_REACHED, 0): 1,
     }
     assert counts.rejected == 1
+
+
+async def test_a_rejected_message_does_not_move_the_time_of_a_batch() -> None:
+    """What still matters at the last decided message comes back, with a trace or without."""
+    request = contract.EvaluateBatchRequest(state=state("u"))
+    request.evaluations.add(message=message())
+    late = message(wishes=message_pb2.Wishes(channels=["pusch"]))
+    request.evaluations.add(message=late).now.FromMilliseconds(NOON + 400 * 24 * HOUR)
+
+    plain = await servicer().EvaluateBatch(request, None)
+    request.trace = True
+    traced = await servicer().EvaluateBatch(request, None)
+
+    assert [user.user_id for user in plain.changed.ledger.users] == ["u"]
+    assert plain.changed == traced.changed
+    assert paths(plain.results[1].error) == ["message.wishes.channels[0]"]
+
+
+async def test_a_stream_forgets_what_is_over() -> None:
+    """However many texts one user is sent, what no longer matters is not kept."""
+    per_content = "- {id: once, then: {limit: {name: once, per: [user, content], max: 1, window: 1s}}}"
+    count = MAX_USES + 50
+
+    async def requests() -> AsyncIterator[contract.EvaluateStreamRequest]:
+        for number in range(count):
+            request = contract.EvaluateStreamRequest(message=message(), state=state("u") if not number else None)
+            request.message.content.text = f"text {number}"
+            request.now.FromMilliseconds(NOON + number * 1000)
+            yield request
+
+    where = servicer(ruleset(routing=RULES, fatigue=per_content))
+    verdicts = [response.decision.verdict async for response in where.EvaluateStream(requests(), None)]
+
+    assert verdicts == [decision_pb2.VERDICT_SEND] * count
