@@ -111,7 +111,7 @@ def tune_interpreter() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(200_000, 10, 20)
+    gc.set_threshold(100_000, 10, 20)
     sys.setswitchinterval(0.0005)
 
 

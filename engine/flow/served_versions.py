@@ -46,7 +46,7 @@ class ServedVersions:
         self._digests[version] = digest
         while len(self._digests) > MOST_VERSIONS:
             del self._digests[next(iter(self._digests))]
-        write_whole(self._path, json.dumps(self._digests, indent=0))
+        write_whole(self._path, json.dumps(self._digests))
 
     def _read(self) -> dict[str, str]:
         try:
