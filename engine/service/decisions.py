@@ -17,7 +17,7 @@ from engine.errors import FieldViolation, InvalidInput, TooLarge
 from engine.flow.evaluation import Evaluator
 from engine.service.counts import Counts
 from engine.service.status import to_status
-from engine.service.translate import LATEST_S, NO_TIME, read_message
+from engine.service.translate import NO_TIME, read_message, time_ms
 from engine.service.translate_decision import write_decision, write_trace
 from engine.service.translate_state import MAX_USERS, MAX_USES, assumed_parts, read_state, write_changes
 from signalbox.v1 import decision_pb2, message_pb2, state_pb2
@@ -214,7 +214,7 @@ def _read_items(request: contract.EvaluateBatchRequest, now_ms: int) -> tuple[Se
 
 
 def _read_now(wire: Timestamp) -> int:
-    seconds, nanos = wire.seconds, wire.nanos
-    if not 0 <= seconds < LATEST_S or not 0 <= nanos < 1_000_000_000:
+    now_ms = time_ms(wire)
+    if now_ms is None:
         raise InvalidInput([FieldViolation("now", NO_TIME)])
-    return seconds * 1000 + nanos // 1_000_000
+    return now_ms

@@ -128,13 +128,21 @@ def check_name(value: str, path: str, bad: Violations, *, required: bool = True,
         bad.add(path, "begins or ends with a space; leave it out")
 
 
-def read_time(wire: Timestamp, path: str, bad: Violations) -> int:
-    """Return a timestamp in milliseconds since the Unix epoch, cut off below."""
+def time_ms(wire: Timestamp) -> int | None:
+    """Return a timestamp in milliseconds since the Unix epoch, cut off below; None outside the years 1970 to 9000."""
     seconds, nanos = wire.seconds, wire.nanos
     if not 0 <= seconds < LATEST_S or not 0 <= nanos < 1_000_000_000:
+        return None
+    return seconds * 1000 + nanos // 1_000_000
+
+
+def read_time(wire: Timestamp, path: str, bad: Violations) -> int:
+    """Return a timestamp in milliseconds; 0, and a violation, when it is none."""
+    at_ms = time_ms(wire)
+    if at_ms is None:
         bad.add(path, NO_TIME)
         return 0
-    return seconds * 1000 + nanos // 1_000_000
+    return at_ms
 
 
 def _read_body(wire: message_pb2.Message, bad: Violations) -> tuple[Content | None, str]:
