@@ -36,6 +36,12 @@ class HandClock:
         """The time it was last set to."""
         return self._now_ms
 
+    def set(self, now_ms: int) -> None:
+        """Move on to a time; raises ValueError rather than go back."""
+        if now_ms < self._now_ms:
+            raise ValueError(f"a clock does not go back: from {self._now_ms} to {now_ms}")
+        self._now_ms = now_ms
+
     def advance(self, by_ms: int) -> int:
         """Move on by `by_ms` and return the new time; raises ValueError rather than go back."""
         if by_ms < 0:

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "engine.ruleset": (),
     "engine.decision": ("engine.ruleset",),
     "engine.state": ("engine.decision",),
-    "engine.records": ("engine.state",),
+    "engine.records": ("engine.state", "engine.decision"),
     "engine.flow": ("engine.decision", "engine.ruleset", "engine.state", "engine.records"),
     "engine.service": (
         "engine.flow",

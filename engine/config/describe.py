@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from engine.config.model import Config, Section
+from engine.config.model import Config, ProviderSettings, Section
 
 PREFIX = "SIGNALBOX_"
 """How the name of every environment variable begins."""
 
+PROVIDERS = "providers"
+"""The one table that holds tables of the operator's naming; no variable and no flag reaches into it."""
+
 
 def sections() -> Iterator[tuple[str, type[Section]]]:
-    """The name and the model of every table of the settings file, in its order."""
+    """The name and the model of every table of the settings file with fixed keys, in its order."""
     for name, field in Config.model_fields.items():
-        assert isinstance(field.annotation, type)
-        yield name, field.annotation
+        if name != PROVIDERS:
+            assert isinstance(field.annotation, type)
+            yield name, field.annotation
+
+
+def tables() -> Iterator[tuple[str, type[Section]]]:
+    """Every table of the settings file, in its order, with its model: for `providers` that of each table in it."""
+    known = dict(sections())
+    for name in Config.model_fields:
+        yield name, known.get(name, ProviderSettings)
 
 
 def environment_name(section: str, key: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import logging
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from engine.config.describe import PREFIX, environment_name, expected, sections
+from engine.config.describe import PREFIX, PROVIDERS, environment_name, expected, sections, tables
 from engine.config.model import Config, Section
 from engine.errors import ConfigurationError
 
@@ -28,8 +29,11 @@ FOUND_MAX = 60
 FILE_VARIABLE = f"{PREFIX}CONFIG"
 """The environment variable that names the settings file."""
 
+PASSWORD = re.compile(r"://[^/\s]*@")
+
 Tree = dict[str, dict[str, Any]]
 SECTIONS: Mapping[str, type[Section]] = dict(sections())
+TABLES: Mapping[str, type[Section]] = dict(tables())
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +103,9 @@ def _unknown_variable(variable: str, names: list[str], complaints: list[str]) ->
     SIGNALBOX_SERVICE_HOST for a service of that name), so it only earns a warning when it looks like one of ours."""
     close = difflib.get_close_matches(variable, names, n=1, cutoff=0.8)
     hint = f"; did you mean {close[0]}?" if close else ""
-    if any(variable.startswith(f"{PREFIX}{name}_".upper()) for name in SECTIONS):
+    if variable.startswith(f"{PREFIX}{PROVIDERS}_".upper()):
+        complaints.append(f"{variable}: providers are set in the settings file, in a table [{PROVIDERS}.<name>] each")
+    elif any(variable.startswith(f"{PREFIX}{name}_".upper()) for name in SECTIONS):
         complaints.append(f"{variable}: not a setting{hint}")
     elif close:
         log.warning("%s is not a setting and was not read%s", variable, hint)
@@ -138,10 +144,14 @@ def _complaint(place: str, details: ErrorDetails) -> str:
     name = ".".join(path)
     if details["type"] == "extra_forbidden":
         return f"{place}: {name} is not a setting{_did_you_mean(path)}"
-    if len(path) == 1:
-        return f"{place}: {name} is {_found(details['input'])}; expected a table: [{name}] and its keys below it"
-    section, key = path[0], path[1]
-    sentence = f"{place}: {name} is {_found(details['input'])}; expected {expected(SECTIONS[section], key)}"
+    if path[-1] == "[key]":
+        return f'{place}: "{path[1]}" cannot name a provider; expected small letters, digits, "-" and "_", at most 63'
+    if len(path) == 1 or (path[0] == PROVIDERS and len(path) == 2):
+        table = f"{PROVIDERS}.<name>" if name == PROVIDERS else name
+        return f"{place}: {name} is {_found(details['input'])}; expected a table: [{table}] and its keys below it"
+    key = path[2 if path[0] == PROVIDERS else 1]
+    found = "missing" if details["type"] == "missing" else _found(details["input"])
+    sentence = f"{place}: {name} is {found}; expected {expected(TABLES[path[0]], key)}"
     reason = str(details.get("ctx", {}).get("error", ""))
     return f"{sentence}; {reason}" if reason else sentence
 
@@ -150,19 +160,21 @@ def _did_you_mean(path: list[str]) -> str:
     """The closest name in the same table; else the table that has this very key."""
     if len(path) == 1:
         homes = [f"{name}.{path[0]}" for name, model in SECTIONS.items() if path[0] in model.model_fields]
-        close = difflib.get_close_matches(path[0], SECTIONS, n=1) or homes
-        return f"; did you mean {close[0]}?" if close else f"; the tables are {', '.join(SECTIONS)}"
-    keys = SECTIONS[path[0]].model_fields
-    near = difflib.get_close_matches(path[1], keys, n=1) or [
-        f"{name}.{path[1]}" for name, model in SECTIONS.items() if path[1] in model.model_fields
+        close = difflib.get_close_matches(path[0], TABLES, n=1) or homes
+        return f"; did you mean {close[0]}?" if close else f"; the tables are {', '.join(TABLES)}"
+    *table, key = path
+    keys = TABLES[table[0]].model_fields
+    near = difflib.get_close_matches(key, keys, n=1) or [
+        f"{name}.{key}" for name, model in SECTIONS.items() if key in model.model_fields
     ]
-    return f"; did you mean {near[0]}?" if near else f"; [{path[0]}] has {', '.join(keys)}"
+    return f"; did you mean {near[0]}?" if near else f"; [{'.'.join(table)}] has {', '.join(keys)}"
 
 
 def _found(value: Any) -> str:
-    """A value as the file writes it, cut when long."""
+    """A value as the file writes it, cut when long; a password in an address is left out."""
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
         text = str(value)
+    text = PASSWORD.sub("://…@", text)
     return text if len(text) <= FOUND_MAX else text[:FOUND_MAX] + "…"

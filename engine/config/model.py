@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import difflib
 import zoneinfo
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+CATEGORIES: Final = ("ONE_TIME_PASSWORD", "TRANSACTION", "SERVICE", "NOTIFICATION", "REPAYMENT", "MARKETING")
+"""The categories of the contract, as settings write them."""
 
 
 def _path(value: object) -> object:
@@ -23,6 +27,18 @@ def _path(value: object) -> object:
 
 Folder = Annotated[Path, BeforeValidator(_path), Field(json_schema_extra={"expected": "the path of a folder"})]
 """A path; one that is written in the settings file and is relative counts from the file's own folder."""
+
+
+def _categories(value: object) -> object:
+    """A file has a list, a variable has words with commas between them. Raises ValueError for what is no category."""
+    words = [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+    if not isinstance(words, list | tuple):
+        raise ValueError("")
+    unknown = [word for word in words if word not in CATEGORIES]
+    if unknown:
+        close = difflib.get_close_matches(str(unknown[0]).upper(), CATEGORIES, n=1)
+        raise ValueError(f"did you mean {close[0]}?" if close else "")
+    return tuple(words)
 
 
 class Section(BaseModel):
@@ -51,7 +67,8 @@ class ServerSettings(Section):
         1000,
         ge=1,
         le=1000,
-        description="The most messages one EvaluateBatch may hold; a larger one is answered with RESOURCE_EXHAUSTED.",
+        description="The most messages one EvaluateBatch or SendBatch may hold; a larger one is answered with "
+        "RESOURCE_EXHAUSTED.",
     )
     max_calls: int = Field(
         1000,
@@ -181,12 +198,170 @@ class LogSettings(Section):
     )
 
 
+class StateSettings(Section):
+    """Where the state is kept: message records, limits, queues, users. It is a Redis."""
+
+    url: str = Field(
+        "",
+        description="The Redis to use. Empty: a private one is started below data.dir, with every write on disk before "
+        "it is answered. One that is named must be append-only and must not evict.",
+        pattern=r"^(?:(?:redis|rediss|unix)://\S+)?$",
+        json_schema_extra={"expected": 'nothing, or an address such as "redis://10.0.0.5:6379/0"'},
+    )
+    partitions: int = Field(
+        16,
+        ge=1,
+        le=4096,
+        description="Into how many parts users and messages are divided: the most nodes of a Redis Cluster that they "
+        "can be spread over. Cannot be changed once there is state.",
+    )
+    buckets: int = Field(
+        16_384,
+        ge=1,
+        le=16_777_216,
+        description="Into how many hashes the users' limits go, over all partitions and a multiple of their number; "
+        "about one for 64 users saves most memory. Cannot be changed once there is state.",
+    )
+
+
+class RecordsSettings(Section):
+    """Where what became of every message is recorded, and the accounts are kept. It is an SQL database."""
+
+    url: str = Field(
+        "",
+        description="The database to use. Empty: a file of SQLite in data.dir.",
+        pattern=r"^(?:(?:sqlite|mysql|mariadb)(?:\+\w+)?://\S*)?$",
+        json_schema_extra={"expected": 'nothing, or an address such as "mysql://signalbox:secret@10.0.0.6/signalbox"'},
+    )
+    backlog_mib: int = Field(
+        512,
+        ge=1,
+        le=1_048_576,
+        description="How much may wait to be recorded while the database is away, in MiB of Redis' memory; beyond it "
+        "messages are refused with RESOURCE_EXHAUSTED, P3 first, P0 last.",
+    )
+
+
+class ClockSettings(Section):
+    """Which clock messages are decided by."""
+
+    source: Literal["system", "messages"] = Field(
+        "system",
+        description='"system" is the time of the machine. "messages" plays a year in minutes: every message brings its '
+        "time, and the clock only moves to the next thing that happens. Refused unless every provider is simulated.",
+    )
+
+
+class WorkerSettings(Section):
+    """How the queued steps are sent."""
+
+    concurrency: int = Field(
+        256, ge=1, le=10_000, description="The most steps that one process sends at once, over all providers."
+    )
+    claim_idle_s: float = Field(
+        30.0,
+        ge=1,
+        le=3600,
+        description="When a worker has said nothing of a step for so long, in seconds, it counts as dead and another "
+        "worker takes the step over.",
+    )
+    send_again: Annotated[tuple[str, ...], BeforeValidator(_categories)] = Field(
+        ("ONE_TIME_PASSWORD", "TRANSACTION"),
+        description="The categories of which a message is sent again when nobody can tell whether it went out: perhaps "
+        "twice rather than not at all. Its trace then says so. All others are not sent again.",
+        json_schema_extra={"expected": "a list of categories: " + ", ".join(CATEGORIES)},
+    )
+    release_rate: int = Field(
+        5_000,
+        ge=20,
+        le=1_000_000,
+        description="The most messages per second that fall due: held ones whose time has come, retries, waits that "
+        "are over. A night's messages are released over a while, the urgent ones first.",
+    )
+    drain_s: float = Field(
+        10.0,
+        ge=0,
+        le=3600,
+        description="When asked to stop: how long the attempts under way may take to finish, in seconds.",
+    )
+
+
+class BreakerSettings(Section):
+    """How the health of providers, channels and the platform is judged by the breaker rules."""
+
+    window_s: int = Field(
+        10, ge=1, le=3600, description="How long the windows are that the breaker rules judge, in seconds."
+    )
+
+
+class SandboxSettings(Section):
+    """The simulated carrier: how a provider of the type sandbox behaves."""
+
+    profile: Literal["perfect", "usual", "rough"] = Field(
+        "usual",
+        description='"perfect" accepts and delivers everything at once, "usual" is a good carrier on an ordinary day, '
+        '"rough" a bad day on which everything that can happen happens often. A provider\'s options outrank it.',
+    )
+    seed: int = Field(
+        0, ge=0, le=2**63 - 1, description="Another seed, another course of events; the same seed, the same."
+    )
+
+
+class ProviderSettings(Section):
+    """A provider that sends on one channel; of several for a channel, the first in this file is tried first. Without
+    any, every channel of the rules gets a simulated one that sends nothing."""
+
+    type: str = Field(
+        description="The adapter that speaks to it: sandbox, or one of an installed package.",
+        examples=["sandbox"],
+        min_length=1,
+        json_schema_extra={"expected": 'the type of an adapter, such as "sandbox"'},
+    )
+    channel: str = Field(
+        description="The one channel that it sends on, as facts.yaml names it.",
+        examples=["sms"],
+        min_length=1,
+        json_schema_extra={"expected": 'the name of a channel, such as "sms"'},
+    )
+    rate: float = Field(
+        0.0, ge=0, le=1_000_000, description="The most calls per second; 0 leaves it to what the adapter knows of it."
+    )
+    concurrency: int = Field(
+        0, ge=0, le=10_000, description="The most calls under way at once; 0 leaves it to the adapter."
+    )
+    timeout_ms: int = Field(
+        0,
+        ge=0,
+        le=600_000,
+        description="How long a call may take, in milliseconds; 0 leaves it to the adapter.",
+    )
+    options: Mapping[str, Any] = Field(
+        default_factory=dict,
+        description="What else the adapter has to know.",
+        json_schema_extra={"expected": "a table with what the adapter has to know"},
+    )
+
+
+PROVIDER_NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+
+ProviderName = Annotated[
+    str, Field(pattern=PROVIDER_NAME, description='Small letters, digits, "-" and "_"; at most 63.')
+]
+
+
 class Config(Section):
     """The whole of the settings; `Config()` is the default."""
 
     server: ServerSettings = ServerSettings()
     rules: RulesSettings = RulesSettings()
     data: DataSettings = DataSettings()
+    state: StateSettings = StateSettings()
+    records: RecordsSettings = RecordsSettings()
+    clock: ClockSettings = ClockSettings()
+    worker: WorkerSettings = WorkerSettings()
+    breaker: BreakerSettings = BreakerSettings()
+    providers: Mapping[ProviderName, ProviderSettings] = Field(default_factory=dict)
+    sandbox: SandboxSettings = SandboxSettings()
     time: TimeSettings = TimeSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     log: LogSettings = LogSettings()

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from engine.decision.content import fingerprint, segments, wording
-from engine.decision.model import Charge, Message
+from engine.decision.model import Charge, Message, escape
 from engine.ruleset import effects
 from engine.ruleset.effects import ChannelChoice, Exclude, Hold, Limit, Route
 from engine.ruleset.match import Matched
@@ -69,28 +69,52 @@ class Blueprint:
 
     `uses` and `charges` make, for a message, the keys of all limits and all charges that some candidate asks for; the
     candidates point at them, so that what several share is made once. `answers` are what the rules answered for each
-    candidate.
+    candidate. `route_id` is the id of the routing rule, and `numbers` are the places that the candidates have in it,
+    from 1: when a message is decided again, its candidates are steps of a route chosen earlier.
     """
 
-    route_rule: Rule
+    route_id: str
     route: Route
+    numbers: tuple[int, ...]
     answers: tuple[Matched, ...]
     candidates: tuple[CandidateBlueprint, ...]
     uses: tuple[Callable[[Message], tuple[str, str]], ...]
     charges: tuple[Callable[[Message], Charge], ...]
 
 
-def draw(matched: Matched, candidates: tuple[Matched, ...]) -> Blueprint:
-    """Return what these answers ask: of the message, and of the candidates of its routing rule in order."""
-    rule = matched.route
-    assert rule is not None  # without a route there is no candidate to draw
-    assert isinstance(rule.effect, Route)
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """What a message that was routed before may still do: steps of its route, by their numbers in it."""
+
+    route_id: str
+    route: Route
+    numbers: tuple[int, ...]
+
+
+def draw(matched: Matched, candidates: tuple[Matched, ...], remaining: Remaining | None = None) -> Blueprint:
+    """Return what these answers ask: of the message, and of its candidates in order.
+
+    The candidates are those of the routing rule that matched, or else the `remaining` steps of an earlier route.
+    """
+    if remaining is None:
+        rule = matched.route
+        assert rule is not None  # without a route there is no candidate to draw
+        assert isinstance(rule.effect, Route)
+        remaining = Remaining(rule.id, rule.effect, tuple(range(1, len(rule.effect.choices) + 1)))
     uses, charges = _Shared(_use), _Shared(_charge)
     drawn = tuple(
         _candidate(choice, matched, own, uses, charges)
-        for choice, own in zip(rule.effect.choices, candidates, strict=True)
+        for choice, own in zip(remaining.route.choices, candidates, strict=True)
     )
-    return Blueprint(rule, rule.effect, candidates, drawn, tuple(uses.made), tuple(charges.made))
+    return Blueprint(
+        remaining.route_id,
+        remaining.route,
+        remaining.numbers,
+        candidates,
+        drawn,
+        tuple(uses.made),
+        tuple(charges.made),
+    )
 
 
 Made = TypeVar("Made")
@@ -209,13 +233,6 @@ def _charge(charge: effects.Charge, channel: str) -> Callable[[Message], Charge]
 def _priced(account: str, micros: int, unit: str) -> Charge:
     """A line has few accounts and a text few parts, so nearly every charge has been made before."""
     return Charge(account, micros, unit)
-
-
-def escape(value: str) -> str:
-    """Write a value so that "/" can join several of them unmistakably."""
-    if "/" in value or "%" in value:
-        return value.replace("%", "%25").replace("/", "%2F")
-    return value
 
 
 def _part(channel: str, name: str) -> Callable[[Message], str]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from engine.decision.blueprint import escape
 from engine.decision.ledger_model import AccountKey, Balance, LedgerModel, Use, UseKey
-from engine.decision.model import LIFE_MS, PRIORITY, Breakers, Content, Message, User
+from engine.decision.model import LIFE_MS, PRIORITY, Breakers, Content, Message, User, escape
 from engine.decision.moment import is_zone, next_midnight, parse_local
 from engine.decision.session import Item, State
 from engine.ruleset.compile import RuleSet

@@ -90,7 +90,7 @@ class CaseRunner:
     def _run_message(self, case: Case) -> CaseResult:
         user = read_user(case.given, self._ruleset)
         *before, item = read_items(case.given, user, self._ruleset)
-        message, now_ms = item
+        message, now_ms = item[:2]
         state = read_state(case.given, message, user, now_ms, self._ruleset)
         session = Session(self._judge, state, explain=True)
         for judged in judge_now(session, before, self._ask):

@@ -90,6 +90,10 @@ class FactsReader:
         """Do conditions look at accounts, so that one message's charge may change the next one's facts?"""
         return bool(self._budgets)
 
+    def accounts(self, message: Message) -> list[tuple[str, str]]:
+        """Return the (tenant, name) of the accounts that conditions look at for a message."""
+        return [(message.tenant, account(message)) for account, _slot in self._budgets]
+
     def attribute_values(self, user: User) -> list[tuple[int, Any]]:
         """Return the (slot, value) pairs of a user's attributes; the same for all messages to the user.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Final
 
-from engine.decision.blueprint import Blueprint, draw
+from engine.decision.blueprint import Blueprint, Remaining, draw
 from engine.decision.facts import FactsReader
 from engine.decision.model import Admission, Decision
+from engine.decision.outline import Shape, outline, pack_outline, pack_shape, shape_of, shape_of_refusal
 from engine.decision.propose import Proposal
 from engine.decision.settle import settle
 from engine.ruleset.compile import MEMO_SIZE, RuleSet
@@ -29,6 +30,7 @@ class Judge:
         self.channel_matcher = ruleset.matcher(Scope.CHANNEL, memo_size)
         self._blueprints: Memo[Hashable, Blueprint] = Memo(DERIVED_KEPT)
         self._decisions: Memo[Hashable, Decision] = Memo(DERIVED_KEPT)
+        self._shapes: Memo[Blueprint, bytes] = Memo(DERIVED_KEPT)
 
     def matcher(self, scope: Scope) -> ScopeMatcher:
         """Return the matcher of a scope that messages are judged in."""
@@ -38,12 +40,17 @@ class Judge:
         """Return the blueprint kept under facts that always lead to it, or None."""
         return self._blueprints.get(key)
 
-    def blueprint(self, matched: Matched, candidates: tuple[Matched, ...], seen: Hashable) -> Blueprint:
-        """Return what these answers ask, and keep it: under them, and under `seen` for the next time."""
-        key = (matched, candidates)
+    def blueprint(
+        self, matched: Matched, candidates: tuple[Matched, ...], seen: Hashable, remaining: Remaining | None
+    ) -> Blueprint:
+        """Return what these answers ask, and keep it: under them, and under `seen` for the next time.
+
+        `remaining`: the candidates are these steps of an earlier route instead of the matched routing rule's.
+        """
+        key = (matched, candidates, remaining)
         found = self._blueprints.get(key)
         if found is None:
-            found = draw(matched, candidates)
+            found = draw(matched, candidates, remaining)
             self._blueprints.put(key, found)
         if seen is not None:
             self._blueprints.put(seen, found)
@@ -59,6 +66,23 @@ class Judge:
             key = (proposal.blueprint, admission, charges, proposal.message.priority)
         decision = self._decisions.get(key)
         if decision is None:
-            decision = settle(proposal, admission, self.ruleset.rules, self.ruleset.version)
+            decision = settle(outline(proposal, self._shape(proposal)), admission)
             self._decisions.put(key, decision)
         return decision
+
+    def pack_outline(self, proposal: Proposal) -> bytes:
+        """Write what is kept of a proposal; the part that all messages of its blueprint share is written once."""
+        blueprint = proposal.blueprint
+        if blueprint is None:
+            return pack_outline(proposal, pack_shape(self._shape(proposal)))
+        shape = self._shapes.get(blueprint)
+        if shape is None:
+            shape = pack_shape(self._shape(proposal))
+            self._shapes.put(blueprint, shape)
+        return pack_outline(proposal, shape)
+
+    def _shape(self, proposal: Proposal) -> Shape:
+        rules, version = self.ruleset.rules, self.ruleset.version
+        if proposal.blueprint is None:
+            return shape_of_refusal(proposal.refusal, rules, version)
+        return shape_of(proposal.blueprint, rules, version)

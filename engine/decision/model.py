@@ -77,6 +77,7 @@ class Reason(IntEnum):
     BUDGET_EXHAUSTED = 16
     ACCOUNT_UNKNOWN = 17
     ACCOUNT_UNIT = 18
+    PAUSED = 19
 
     # Enum hashes by name in Python code; these are dictionary keys on the hot path.
     __hash__ = int.__hash__
@@ -143,12 +144,50 @@ class User(NamedTuple):
         return bool(outs) and ((channel, category) in outs or ("", category) in outs)
 
 
+def tenant_name(tenant: str, name: str) -> str:
+    """Write the name of something of a tenant's, such as a line, so that no two are written alike."""
+    return f"{escape(tenant)}/{escape(name)}"
+
+
+def split_tenant_name(written: str) -> tuple[str, str]:
+    """Read what `tenant_name` wrote: (tenant, name)."""
+    tenant, _, name = written.partition("/")
+    return unescape(tenant), unescape(name)
+
+
+def escape(value: str) -> str:
+    """Write a value so that "/" can join several of them unmistakably."""
+    if "/" in value or "%" in value:
+        return value.replace("%", "%25").replace("/", "%2F")
+    return value
+
+
+def unescape(value: str) -> str:
+    """Read what `escape` wrote."""
+    return value.replace("%2F", "/").replace("%25", "%")
+
+
 @dataclass(frozen=True, slots=True)
 class Breakers:
-    """The states of the platform and of the channels that are not NORMAL."""
+    """The states of the platform and of the channels that are not NORMAL, and what operators have paused.
+
+    `lines` and `campaigns` hold names as `tenant_name` makes them.
+    """
 
     platform: str = "NORMAL"
     channels: Mapping[str, str] = field(default_factory=dict)
+    lines: frozenset[str] = frozenset()
+    campaigns: frozenset[str] = frozenset()
+
+    def pauses_line(self, message: Message) -> bool:
+        """Has somebody paused this message's line?"""
+        return bool(self.lines) and tenant_name(message.tenant, message.line) in self.lines
+
+    def paused(self, message: Message) -> bool:
+        """Has somebody paused this message's line or campaign?"""
+        if not self.lines and not self.campaigns:
+            return False
+        return self.pauses_line(message) or tenant_name(message.tenant, message.campaign) in self.campaigns
 
 
 class Refusal(NamedTuple):

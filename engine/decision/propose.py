@@ -18,6 +18,8 @@ from engine.ruleset.rules import Rule
 _NOWHERE: frozenset[str] = frozenset()
 _NOT_WISHED = Refusal(Reason.NOT_WISHED)
 _NO_ADDRESS = Refusal(Reason.NO_ADDRESS)
+_NO_ROUTE = Refusal(Reason.NO_ROUTE)
+_PAUSED = Refusal(Reason.PAUSED, held=True)
 
 
 class Proposal(NamedTuple):
@@ -49,16 +51,28 @@ class Proposal(NamedTuple):
         return self.now_ms + ask.window_ms if ask.window_ms else next_midnight(self.zone, self.now_ms)
 
 
-def propose(message: Message, user: User, now_ms: int, matched: Matched, blueprint: Blueprint | None) -> Proposal:
-    """Apply what the rules answered: interception of the message, then the routing rule's candidates in order.
+def propose(
+    message: Message,
+    user: User,
+    now_ms: int,
+    matched: Matched,
+    blueprint: Blueprint | None,
+    paused: bool = False,
+    expire_ms: int | None = None,
+) -> Proposal:
+    """Apply what the rules answered: interception of the message, then the candidates in order.
 
-    `blueprint` is that of the matched routing rule; None without one.
+    `blueprint` is that of the matched routing rule, or of the remaining steps of an earlier route; None without either.
+    `paused`: an operator has paused the message's line or campaign. `expire_ms` is the end of its life where that is
+    settled already; None: it is being accepted now.
     """
-    expire_ms = message.expire_at_ms
     if expire_ms is None:
-        begin_ms = now_ms if message.send_after_ms is None else message.send_after_ms
-        expire_ms = begin_ms + LIFE_MS[message.category]
+        expire_ms = end_of_life(message, now_ms)
     refusal = _refuse_message(message, user, now_ms, expire_ms, matched)
+    if paused and (refusal is None or refusal.held):
+        refusal = _PAUSED
+    if refusal is None and blueprint is None:
+        refusal = _NO_ROUTE
     if refusal is not None or blueprint is None:
         return Proposal(message, user.zone, now_ms, expire_ms, matched, refusal, None, (), (), ())
     reachable = user.channels if not message.wished_channels else _NOWHERE
@@ -76,6 +90,14 @@ def propose(message: Message, user: User, now_ms: int, matched: Matched, bluepri
     )
 
 
+def end_of_life(message: Message, accepted_ms: int) -> int:
+    """Return from when on a message accepted at this time is of no use."""
+    if message.expire_at_ms is not None:
+        return message.expire_at_ms
+    begin_ms = accepted_ms if message.send_after_ms is None else message.send_after_ms
+    return begin_ms + LIFE_MS[message.category]
+
+
 def _refuse_message(message: Message, user: User, now_ms: int, expire_ms: int, matched: Matched) -> Refusal | None:
     if now_ms >= expire_ms:
         return Refusal(Reason.EXPIRED)
@@ -87,11 +109,7 @@ def _refuse_message(message: Message, user: User, now_ms: int, expire_ms: int, m
         held = Refusal(Reason.SCHEDULED, held=True, until_ms=message.send_after_ms)
     if matched.holds:
         held = _latest(held, message_holds(matched), user.zone, now_ms)
-    if held is not None:
-        return _within(held, expire_ms)
-    if matched.route is None:
-        return Refusal(Reason.NO_ROUTE)
-    return None
+    return _within(held, expire_ms) if held is not None else None
 
 
 def _latest(held: Refusal | None, holds: Iterable[Rule], zone: str, now_ms: int) -> Refusal | None:

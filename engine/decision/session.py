@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from engine.decision.blueprint import Blueprint
+from engine.decision.blueprint import Blueprint, Remaining
 from engine.decision.facts import ChannelFacts, Values, channel_facts
 from engine.decision.judge import Judge
 from engine.decision.ledger_model import LedgerModel, UserKey, Uses
@@ -41,8 +41,18 @@ class State:
     default_zone: str = "Asia/Shanghai"
 
 
-Item = tuple[Message, int]
-"""One message to judge, and when (in milliseconds)."""
+class Again(NamedTuple):
+    """What is settled about a message that was decided before: the end of its life, and the steps that remain.
+
+    `remaining` None: no step of it was ever enqueued, so everything is decided anew, routing too.
+    """
+
+    expire_ms: int
+    remaining: Remaining | None
+
+
+Item = tuple[Message, int] | tuple[Message, int, Again]
+"""One message to judge, and when (in milliseconds); `Again` when it was decided before."""
 
 
 class Unknown(NamedTuple):
@@ -63,6 +73,7 @@ class Judgement:
 
     __slots__ = (
         "admission",
+        "again",
         "before",
         "blueprint",
         "decision",
@@ -86,10 +97,11 @@ class Judgement:
     admission: Admission
     decision: Decision
 
-    def __init__(self, message: Message, now_ms: int, user: User) -> None:
+    def __init__(self, message: Message, now_ms: int, user: User, again: Again | None) -> None:
         self.message = message
         self.now_ms = now_ms
         self.user = user
+        self.again = again
         self.error: InvalidInput | None = None
         self.matched: Matched | None = None
         self.blueprint: Blueprint | None = None
@@ -143,13 +155,13 @@ class Batch:
         self._session = session
         self._judge = session.judge
         self._answers: dict[tuple[Scope, Fingerprint], Matched] = {}
-        self._judgements = [self._begin(message, now_ms) for message, now_ms in items]
+        self._judgements = [self._begin(*item) for item in items]
         self._open = [one for one in self._judgements if one.error is None]
 
-    def _begin(self, message: Message, now_ms: int) -> Judgement:
+    def _begin(self, message: Message, now_ms: int, again: Again | None = None) -> Judgement:
         session = self._session
         user = session.user(message)
-        one = Judgement(message, now_ms, user)
+        one = Judgement(message, now_ms, user, again)
         try:
             one.facts = session.read(message, user, now_ms)
             one.fingerprint = self._judge.message_matcher.fingerprint(one.facts, _NOTHING)
@@ -174,12 +186,16 @@ class Batch:
                     self._find_channel(one, self._channel_facts(one, channel), unknown)
                 return False
             one.matched = matched
-        route = matched.route
-        if route is None:
+        remaining = one.again.remaining if one.again is not None else None
+        if remaining is not None:
+            choices = remaining.route.choices
+        elif matched.route is None:
             return True
-        assert isinstance(route.effect, Route)
-        candidates = tuple([self._channel_facts(one, choice.channel) for choice in route.effect.choices])
-        one.blueprint = self._blueprint(one, matched, candidates, unknown)
+        else:
+            assert isinstance(matched.route.effect, Route)
+            choices = matched.route.effect.choices
+        candidates = tuple([self._channel_facts(one, choice.channel) for choice in choices])
+        one.blueprint = self._blueprint(one, matched, candidates, remaining, unknown)
         return one.blueprint is not None
 
     def _blueprint(
@@ -187,17 +203,18 @@ class Batch:
         one: Judgement,
         matched: Matched,
         candidates: tuple[ChannelFacts, ...],
+        remaining: Remaining | None,
         unknown: dict[tuple[Scope, Fingerprint], Unknown],
     ) -> Blueprint | None:
         """Find the blueprint for these candidates: at once if such candidates were seen before, else by their rules."""
         shared = self._judge.channel_matcher.shared
-        key = (matched, shared(one.facts, _NOTHING), candidates) if shared is not None else None
+        key = (matched, shared(one.facts, _NOTHING), candidates, remaining) if shared is not None else None
         blueprint = self._judge.seen(key) if key is not None else None
         if blueprint is None:
             found = [self._find_channel(one, c, unknown) for c in candidates]
             known = tuple([answer for answer in found if answer is not None])
             if len(known) == len(found):
-                blueprint = self._judge.blueprint(matched, known, key)
+                blueprint = self._judge.blueprint(matched, known, key, remaining)
         return blueprint
 
     def _channel_facts(self, one: Judgement, channel: str) -> ChannelFacts:
@@ -244,19 +261,35 @@ class Batch:
             matcher = self._judge.matcher(one.scope)
             self._answers[one.scope, one.fingerprint] = matcher.interpret(one.fingerprint, one.f, one.c)
 
-    def judge(self) -> list[Judgement]:
-        """Decide every message in order, each seeing what those before it took; nothing may be unknown any more."""
+    def propose(self) -> list[Judgement]:
+        """Make every message's proposal, in order; nothing may be unknown any more. Admitting is the caller's."""
+        for one in self._judgements:
+            if one.error is None:
+                self._propose(one)
+        return self._judgements
+
+    def _propose(self, one: Judgement) -> None:
+        assert one.matched is not None  # the caller asked until nothing was unknown
+        paused = self._session.state.breakers.paused(one.message)
+        expire_ms = one.again.expire_ms if one.again is not None else None
+        one.proposal = propose(one.message, one.user, one.now_ms, one.matched, one.blueprint, paused, expire_ms)
+
+    def admit(self) -> list[Judgement]:
+        """Admit and settle what was proposed, in order, each message seeing what those before it took."""
         ledger, settle, explain = self._session.state.ledger, self._judge.settle, self._session.explain
         admit = ledger.admit
         for one in self._judgements:
             if one.error is None:
-                assert one.matched is not None  # the caller asked until nothing was unknown
-                one.proposal = propose(one.message, one.user, one.now_ms, one.matched, one.blueprint)
                 if explain:
                     one.before = ledger.asked_for(one.proposal)
                 one.admission = admit(one.proposal)
                 one.decision = settle(one.proposal, one.admission)
         return self._judgements
+
+    def judge(self) -> list[Judgement]:
+        """Decide every message in order; nothing may be unknown any more."""
+        self.propose()
+        return self.admit()
 
 
 Ask = Callable[[Sequence[Unknown]], list[tuple[int, ...]] | None]
@@ -278,11 +311,11 @@ def in_parts(session: Session, items: Sequence[Item]) -> Iterator[Sequence[Item]
     """Cut messages into parts that are read, matched and judged together."""
     most = 1 if session.one_by_one else PART_MESSAGES
     begin = characters = 0
-    for place, (message, _now_ms) in enumerate(items):
+    for place, item in enumerate(items):
         if place - begin >= most or characters > PART_CHARACTERS:
             yield items[begin:place]
             begin, characters = place, 0
-        content = message.content
+        content = item[0].content
         if content is not None:
             characters += content.length
     if begin < len(items):

@@ -7,7 +7,7 @@ registered. That costs a unary call 1 us, and 2 us when traces are exported and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from time import perf_counter_ns
 from typing import Any, NoReturn
@@ -29,8 +29,14 @@ QUIET_TRIES = 10
 BeginSpan = Callable[[str, Context], EndSpan | None]
 Task = asyncio.Task[Any]
 
+Answering = Callable[[Task, Any, Context], AsyncGenerator[Any, None]]
+"""What makes the responses of a stream out of its request, or its requests."""
+
 _MALFORMED = object()
 """What a request becomes whose bytes are no message of its type."""
+
+_NEVER_OVERDUE = 2**63
+"""When a call began that may last: later than any moment."""
 
 
 class Calls:
@@ -87,11 +93,21 @@ class Calls:
     def _handler(self, method: MethodDescriptor, handle: Callable[..., Any]) -> grpc.RpcMethodHandler[Any, Any]:
         read = _parser(GetMessageClass(method.input_type))
         write = GetMessageClass(method.output_type).SerializeToString
-        if method.client_streaming and method.server_streaming:
-            return grpc.stream_stream_rpc_method_handler(self._stream(method, handle), read, write)
-        assert not method.client_streaming, f"{method.full_name} streams one way only"
-        assert not method.server_streaming, f"{method.full_name} streams one way only"
-        return grpc.unary_unary_rpc_method_handler(self._unary(method, handle), read, write)
+        if not method.server_streaming:
+            assert not method.client_streaming, f"{method.full_name} streams requests only"
+            return grpc.unary_unary_rpc_method_handler(self._unary(method, handle), read, write)
+        if method.client_streaming:
+
+            def answer(task: Task, requests: AsyncIterator[Any], context: Context) -> AsyncGenerator[Any, None]:
+                responses: AsyncGenerator[Any, None] = handle(self._requests(method, task, requests, context), context)
+                return responses
+
+            return grpc.stream_stream_rpc_method_handler(self._stream(method, answer), read, write)
+
+        def follow(task: Task, request: Any, context: Context) -> AsyncGenerator[Any, None]:
+            return self._responses(method, task, request, context, handle)
+
+        return grpc.unary_stream_rpc_method_handler(self._stream(method, follow), read, write)
 
     def _unary(
         self, method: MethodDescriptor, handle: Callable[[Any, Context], Awaitable[Message]]
@@ -125,12 +141,10 @@ class Calls:
 
         return call
 
-    def _stream(
-        self, method: MethodDescriptor, handle: Callable[[AsyncIterator[Any], Context], Any]
-    ) -> Callable[[AsyncIterator[Any], Context], Awaitable[None]]:
+    def _stream(self, method: MethodDescriptor, answer: Answering) -> Callable[[Any, Context], Awaitable[None]]:
         name = f"{method.containing_service.full_name}/{method.name}"
 
-        async def call(requests: AsyncIterator[Any], context: Context) -> None:
+        async def call(asked: Any, context: Context) -> None:
             task = _this_task()
             began_ns = perf_counter_ns()
             self._under_way[task] = began_ns, context
@@ -138,7 +152,7 @@ class Calls:
             code = "CANCELLED"
             try:
                 self._check_room()
-                async with aclosing(handle(self._requests(method, task, requests, context), context)) as responses:
+                async with aclosing(answer(task, asked, context)) as responses:
                     async for response in responses:
                         await context.write(response)
                 code = "OK"
@@ -172,6 +186,27 @@ class Calls:
             if request is _MALFORMED:
                 raise _malformed(method)
             yield request
+
+    async def _responses(
+        self, method: MethodDescriptor, task: Task, request: Any, context: Context, handle: Callable[..., Any]
+    ) -> AsyncGenerator[Any, None]:
+        """The responses to one request. The stream waits for what happens: that may take any time, and may be ended."""
+        if request is _MALFORMED:
+            raise _malformed(method)
+        async with aclosing(handle(request, context)) as responses:
+            while True:
+                if self._stopping:
+                    raise _stopping()
+                self._waiting.add(task)
+                self._under_way[task] = _NEVER_OVERDUE, context
+                try:
+                    response = await anext(responses)
+                except StopAsyncIteration:
+                    return
+                finally:
+                    self._waiting.discard(task)
+                self._under_way[task] = perf_counter_ns(), context
+                yield response
 
     def _check_room(self) -> None:
         """Refuse a call that has just begun when the server stops, or has enough to do.

@@ -36,6 +36,7 @@ class Counts:
     def __init__(self) -> None:
         self.decided: defaultdict[tuple[int, int, int], int] = defaultdict(int)
         self.rejected = 0
+        self.repeated = 0
         self.called: dict[tuple[str, str], Latency] = {}
 
     def call(self, method: str, code: str, took_ns: int) -> None:

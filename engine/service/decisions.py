@@ -10,17 +10,26 @@ from google.rpc import status_pb2
 
 from engine.decision.judge import Judge
 from engine.decision.ledger_model import LedgerModel
-from engine.decision.model import Decision
+from engine.decision.model import Decision, Message
 from engine.decision.session import Item, Judgement, Session, State
 from engine.decision.trace import explain
 from engine.errors import FieldViolation, InvalidInput, TooLarge
-from engine.flow.evaluation import Evaluator
+from engine.flow.evaluation import Evaluator, Peek
+from engine.flow.live_parts import LiveParts
 from engine.service.counts import Counts
 from engine.service.status import to_status
 from engine.service.translate import NO_TIME, read_message, time_ms
 from engine.service.translate_decision import write_decision, write_trace
-from engine.service.translate_state import MAX_USERS, MAX_USES, assumed_parts, read_state, write_changes
-from signalbox.v1 import decision_pb2, message_pb2, state_pb2
+from engine.service.translate_state import (
+    MAX_ACCOUNTS,
+    MAX_USERS,
+    MAX_USES,
+    PARTS,
+    missing_parts,
+    read_state,
+    write_changes,
+)
+from signalbox.v1 import decision_pb2, state_pb2
 from signalbox.v1 import decision_service_pb2 as contract
 
 WRITTEN_KEPT = 4096
@@ -28,28 +37,41 @@ WRITTEN_KEPT = 4096
 
 
 class DecisionServicer:
-    """Answers DecisionService. `now_ms` is the server's clock; `batch_max` bounds a batch."""
+    """Answers DecisionService. `now_ms` is the server's clock; `batch_max` bounds a batch.
 
-    def __init__(self, evaluator: Evaluator, counts: Counts, now_ms: Callable[[], int], batch_max: int) -> None:
+    What a request does not give of the state is read from `live`; a server without state assumes it, and says so.
+    """
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        counts: Counts,
+        now_ms: Callable[[], int],
+        batch_max: int,
+        live: LiveParts | None = None,
+    ) -> None:
         self._evaluator = evaluator
         self._counts = counts
         self._now_ms = now_ms
         self._batch_max = batch_max
+        self._live = live
         self._written: dict[Decision, decision_pb2.Decision] = {}
         self._written_of: Judge | None = None
 
     async def Evaluate(self, request: contract.EvaluateRequest, context: object) -> contract.EvaluateResponse:
         """Judge one message."""
+        missing = missing_parts(request.state)
         try:
             state = read_state(request.state, self._evaluator.default_zone)
             now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
-            session = self._evaluator.session(state, request.trace)
-            judged, trace = await self._judge_one(session, request.message, now_ms)
+            message = read_message(request.message)
+            session = await self._session(state, missing, [message], request.trace)
+            judged, trace = await self._judge_one(session, missing, message, now_ms)
         except InvalidInput:
             self._counts.rejected += 1
             raise
         return contract.EvaluateResponse(
-            decision=self._write(session.judge, judged.decision), assumed=assumed_parts(request.state), trace=trace
+            decision=self._write(session.judge, judged.decision), assumed=self._assumed(missing), trace=trace
         )
 
     async def EvaluateBatch(
@@ -59,13 +81,16 @@ class DecisionServicer:
         count = len(request.evaluations)
         if count > self._batch_max:
             raise TooLarge(f"evaluations: {count} messages; at most {self._batch_max} are allowed in one batch")
+        missing = missing_parts(request.state)
         state = read_state(request.state, self._evaluator.default_zone)
         now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
-        session = self._evaluator.session(state, request.trace)
-        response = contract.EvaluateBatchResponse(assumed=assumed_parts(request.state))
+        items = _read_items(request, now_ms)
+        messages = [item[0] for item in items if not isinstance(item, InvalidInput)]
+        session = await self._session(state, missing, messages, request.trace)
+        response = contract.EvaluateBatchResponse(assumed=self._assumed(missing))
         fill = self._fill_traced if request.trace else self._fill
-        last_ms = await fill(session, request, now_ms, response)
-        write_changes(state.ledger, response.changed, last_ms)
+        last_ms = await fill(session, missing, items, response)
+        write_changes(state.ledger, response.changed, now_ms if last_ms is None else last_ms)
         return response
 
     async def EvaluateStream(
@@ -73,16 +98,17 @@ class DecisionServicer:
     ) -> AsyncIterator[contract.EvaluateStreamResponse]:
         """Judge messages along a stream, keeping what they would have used."""
         state = State(default_zone=self._evaluator.default_zone)
-        given: set[int] = set()
+        missing = list(PARTS)
         async for request in requests:
             response = contract.EvaluateStreamResponse()
             try:
                 now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
                 if request.HasField("state"):
                     state = read_state(request.state, self._evaluator.default_zone, state)
-                    given |= set(state_pb2.StatePart.values()) - set(assumed_parts(request.state))
-                session = self._evaluator.session(state, request.trace)
-                judged, trace = await self._judge_one(session, request.message, now_ms)
+                    missing = [name for name in missing if name in missing_parts(request.state)]
+                message = read_message(request.message)
+                session = await self._session(state, missing, [message], request.trace)
+                judged, trace = await self._judge_one(session, missing, message, now_ms)
                 self._tidy(state.ledger, judged, now_ms)
                 response.decision.CopyFrom(self._write(session.judge, judged.decision))
                 if trace is not None:
@@ -90,23 +116,31 @@ class DecisionServicer:
                 write_changes(state.ledger, response.changed, now_ms)
             except InvalidInput as error:
                 response.error.CopyFrom(self._reject(error))
-            if len(state.ledger.uses) > MAX_USERS:
-                raise TooLarge(
-                    f"the stream has come to hold the limits of more than {MAX_USERS} users; "
-                    "begin another one and give it the ledger it needs"
-                )
-            response.assumed.extend(part for part in assumed_parts(state_pb2.State()) if part not in given)
+            _check_size(state.ledger)
+            response.assumed.extend(self._assumed(missing))
             yield response
 
+    async def _session(self, state: State, missing: list[str], messages: Sequence[Message], trace: bool) -> Session:
+        """Begin to judge these messages; what the state lacks is the server's own, where it keeps any."""
+        if self._live is None or not missing:
+            return self._evaluator.session(state, trace)
+        judge = self._evaluator.judge
+        return Session(judge, await self._live.fill(state, missing, messages, judge.reader), trace)
+
+    def _peek(self, missing: list[str]) -> Peek | None:
+        return self._live.peek(missing) if self._live is not None and missing else None
+
+    def _assumed(self, missing: list[str]) -> list[state_pb2.StatePart]:
+        return [PARTS[name] for name in missing] if self._live is None else []
+
     async def _judge_one(
-        self, session: Session, wire: message_pb2.Message, now_ms: int
+        self, session: Session, missing: list[str], message: Message, now_ms: int
     ) -> tuple[Judgement, decision_pb2.Trace | None]:
-        (judged,) = await self._evaluator.evaluate(session, [(read_message(wire), now_ms)])
+        (judged,) = await self._evaluator.evaluate(session, [(message, now_ms)], self._peek(missing))
         if judged.error is not None:
             raise judged.error
         self._count(judged.decision)
-        ruleset = session.judge.ruleset
-        return judged, write_trace(explain(judged, ruleset), ruleset) if session.explain else None
+        return judged, _explained(session, judged) if session.explain else None
 
     def _tidy(self, ledger: LedgerModel, judged: Judgement, now_ms: int) -> None:
         """Forget what is over when a stream has used very many limits of one user; TooLarge if that is not enough."""
@@ -138,25 +172,23 @@ class DecisionServicer:
     async def _fill(
         self,
         session: Session,
-        request: contract.EvaluateBatchRequest,
-        now_ms: int,
+        missing: list[str],
+        items: Sequence[Item | InvalidInput],
         response: contract.EvaluateBatchResponse,
-    ) -> int:
+    ) -> int | None:
         """Judge all messages together; return the time of the last that was decided."""
-        last_ms = now_ms
-        items, errors = _read_items(request, now_ms)
-        judged = await self._evaluator.evaluate(session, items)
+        last_ms = None
+        good = [item for item in items if not isinstance(item, InvalidInput)]
+        rest = iter(await self._evaluator.evaluate(session, good, self._peek(missing)))
         numbers: dict[int, int] = {}
         times: list[int] = []
         decisions: list[Decision] = []
         add, results = response.decisions.append, response.results
-        rest = iter(judged)
-        for place in range(len(request.evaluations)):
-            unread = errors.get(place)
-            one = next(rest) if unread is None else None
-            error = unread if one is None else one.error
+        for item in items:
+            one = next(rest) if not isinstance(item, InvalidInput) else None
+            error = item if one is None else one.error
             if one is None or error is not None:
-                assert error is not None
+                assert isinstance(error, InvalidInput)
                 results.add(error=self._reject(error))
                 continue
             # Equal decisions are one object (see `Judge.settle`), which lives as long as this list of judgements.
@@ -177,19 +209,20 @@ class DecisionServicer:
     async def _fill_traced(
         self,
         session: Session,
-        request: contract.EvaluateBatchRequest,
-        now_ms: int,
+        missing: list[str],
+        items: Sequence[Item | InvalidInput],
         response: contract.EvaluateBatchResponse,
-    ) -> int:
+    ) -> int | None:
         """Judge one message after the other, each with its explanation; return the time of the last decided."""
-        last_ms = now_ms
-        for evaluation in request.evaluations:
+        last_ms = None
+        for item in items:
             await asyncio.sleep(0)  # explaining takes time; others get their turn
             result = response.results.add()
             try:
-                at_ms = _read_now(evaluation.now) if evaluation.HasField("now") else now_ms
-                judged, trace = await self._judge_one(session, evaluation.message, at_ms)
-                last_ms = at_ms
+                if isinstance(item, InvalidInput):
+                    raise item
+                judged, trace = await self._judge_one(session, missing, item[0], item[1])
+                last_ms = item[1]
             except InvalidInput as error:
                 result.error.CopyFrom(self._reject(error))
                 continue
@@ -200,17 +233,32 @@ class DecisionServicer:
         return last_ms
 
 
-def _read_items(request: contract.EvaluateBatchRequest, now_ms: int) -> tuple[Sequence[Item], dict[int, InvalidInput]]:
-    """Read the messages of a batch; those that cannot be read are given by their place."""
-    items: list[Item] = []
-    errors: dict[int, InvalidInput] = {}
-    for place, evaluation in enumerate(request.evaluations):
+def _read_items(request: contract.EvaluateBatchRequest, now_ms: int) -> list[Item | InvalidInput]:
+    """Read the messages of a batch; in the place of one that cannot be read stands why."""
+    items: list[Item | InvalidInput] = []
+    for evaluation in request.evaluations:
         try:
             at_ms = _read_now(evaluation.now) if evaluation.HasField("now") else now_ms
             items.append((read_message(evaluation.message), at_ms))
         except InvalidInput as error:
-            errors[place] = error
-    return items, errors
+            items.append(error)
+    return items
+
+
+def _explained(session: Session, judged: Judgement) -> decision_pb2.Trace:
+    ruleset = session.judge.ruleset
+    return write_trace(explain(judged, ruleset), ruleset)
+
+
+def _check_size(ledger: LedgerModel) -> None:
+    """Raise TooLarge when a stream has come to hold too much."""
+    if len(ledger.uses) > MAX_USERS:
+        raise TooLarge(
+            f"the stream has come to hold the limits of more than {MAX_USERS} users; "
+            "begin another one and give it the ledger it needs"
+        )
+    if len(ledger.accounts or ()) > MAX_ACCOUNTS:
+        raise TooLarge(f"the stream has come to hold more than {MAX_ACCOUNTS} accounts; begin another one")
 
 
 def _read_now(wire: Timestamp) -> int:

@@ -25,6 +25,9 @@ def readings(counts: Counts, evaluator: Evaluator, process: RulesProcess, reload
         Reading("signalbox.decisions", "{message}", "Messages decided.", "counter", lambda: _decisions(counts)),
         _counter("signalbox.rejected", "{message}", "Messages that broke the contract.", lambda: counts.rejected),
         _counter(
+            "signalbox.repeated", "{message}", "Messages sent again, and answered as before.", lambda: counts.repeated
+        ),
+        _counter(
             "signalbox.matcher.fallbacks",
             "{fingerprint}",
             "Fingerprints that the plain interpreter matched, since the rules process was away.",

@@ -17,17 +17,32 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from engine.errors import (
+    AlreadyExists,
     CallOverdue,
+    ClockDiffers,
+    EntryDiffers,
+    FailedPrecondition,
     FieldViolation,
     InvalidInput,
+    NotFound,
+    OutOfOrder,
+    RecordsUnavailable,
     RulesUnavailable,
     ServerStopping,
+    StateFull,
+    StateUnavailable,
     TooLarge,
     TooManyCalls,
+    TooMuchUnrecorded,
+    VersionDiffers,
 )
 
 RETRY_AFTER_S = 1
-"""What RetryInfo advises: rules load within a second, and a server that stops is replaced by another."""
+"""What RetryInfo advises with UNAVAILABLE: rules load within a second, a server that stops is replaced by another, and
+so is a Redis."""
+
+RETRY_LATER_S: dict[type, int] = {TooMuchUnrecorded: 5, StateFull: 5}
+"""What it advises where something first has to get less."""
 
 MESSAGE_BYTES_MAX = 512
 DESCRIPTION_BYTES_MAX = 400
@@ -39,7 +54,18 @@ CODES: dict[type, int] = {
     InvalidInput: code_pb2.INVALID_ARGUMENT,
     TooLarge: code_pb2.RESOURCE_EXHAUSTED,
     TooManyCalls: code_pb2.RESOURCE_EXHAUSTED,
+    TooMuchUnrecorded: code_pb2.RESOURCE_EXHAUSTED,
+    StateFull: code_pb2.RESOURCE_EXHAUSTED,
+    AlreadyExists: code_pb2.ALREADY_EXISTS,
+    EntryDiffers: code_pb2.ALREADY_EXISTS,
+    NotFound: code_pb2.NOT_FOUND,
+    FailedPrecondition: code_pb2.FAILED_PRECONDITION,
+    OutOfOrder: code_pb2.FAILED_PRECONDITION,
+    VersionDiffers: code_pb2.ABORTED,
     RulesUnavailable: code_pb2.UNAVAILABLE,
+    StateUnavailable: code_pb2.UNAVAILABLE,
+    ClockDiffers: code_pb2.UNAVAILABLE,
+    RecordsUnavailable: code_pb2.UNAVAILABLE,
     ServerStopping: code_pb2.UNAVAILABLE,
     CallOverdue: code_pb2.DEADLINE_EXCEEDED,
 }
@@ -67,8 +93,11 @@ def _told(error: Exception) -> status_pb2.Status:
     status = status_pb2.Status(code=code, message=_cut(str(error), MESSAGE_BYTES_MAX))
     if isinstance(error, InvalidInput):
         status.details.append(_packed(_bad_request(error.violations)))
-    elif code == code_pb2.UNAVAILABLE:
-        delay = duration_pb2.Duration(seconds=RETRY_AFTER_S)
+    elif isinstance(error, AlreadyExists):
+        differs = FieldViolation(error.field, "differs from what was accepted under the same name")
+        status.details.append(_packed(_bad_request([differs])))
+    elif code == code_pb2.UNAVAILABLE or type(error) in RETRY_LATER_S:
+        delay = duration_pb2.Duration(seconds=RETRY_LATER_S.get(type(error), RETRY_AFTER_S))
         status.details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
     return status
 

@@ -43,9 +43,9 @@ PARTS = {
 }
 
 
-def assumed_parts(wire: state_pb2.State) -> list[state_pb2.StatePart]:
-    """Return the parts that were not given: this server keeps no state of its own to take them from."""
-    return [number for name, number in PARTS.items() if not wire.HasField(name)]
+def missing_parts(wire: state_pb2.State) -> list[str]:
+    """Return the names of the parts that were not given."""
+    return [name for name in PARTS if not wire.HasField(name)]
 
 
 def read_state(wire: state_pb2.State, default_zone: str, before: State | None = None) -> State:
@@ -97,6 +97,9 @@ def _read_user(wire: state_pb2.User, place: int, default_zone: str, bad: Violati
     channels = frozenset([one.channel for one in bindings if 0 < len(one.value) <= MAX_ADDRESS])
     if len(channels) < len(bindings) or "" in channels:
         _check_bindings(bindings, f"state.users.users[{place}].bindings", bad)
+    dead = [one for one in bindings if not one.valid and one.HasField("valid")]
+    if dead:
+        channels = frozenset([one.channel for one in bindings if one not in dead])
     path = f"state.users.users[{place}].attributes"
     if wire.language and not (len(wire.language) <= MAX_NAME and wire.language.isprintable()):
         check_name(wire.language, f"state.users.users[{place}].language", bad)

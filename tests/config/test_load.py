@@ -79,6 +79,39 @@ def test_texts_of_the_environment_become_what_the_setting_is() -> None:
     ) == (True, 1.5, 50051, "debug")
 
 
+def test_providers_are_tables_of_the_files_own_naming(tmp_path: Path) -> None:
+    """They keep the order of the file, in which they are tried; what an adapter has to know is passed on as it is."""
+    config = loaded(
+        tmp_path,
+        "[providers.second]\ntype = 'sandbox'\nchannel = 'sms'\n"
+        "[providers.first]\ntype = 'acme'\nchannel = 'sms'\nrate = 20\n"
+        "[providers.first.options]\nkeys = ['a', {b = 1}]\n",
+    )
+
+    assert list(config.providers) == ["second", "first"]
+    assert config.providers["first"].options == {"keys": ["a", {"b": 1}]}
+    assert (
+        config.providers["first"].rate,
+        config.providers["first"].concurrency,
+        config.providers["second"].timeout_ms,
+    ) == (20.0, 0, 0)
+
+
+def test_no_variable_reaches_into_a_provider(tmp_path: Path) -> None:
+    """Their names are no part of any variable, so one that tries is told where providers are set."""
+    sentence = "SIGNALBOX_PROVIDERS_A_TYPE: providers are set in the settings file, in a table [providers.<name>] each"
+
+    assert sentence == complaints(tmp_path, environment={"SIGNALBOX_PROVIDERS_A_TYPE": "sandbox"})
+
+
+def test_categories_are_a_list_or_words_with_commas(tmp_path: Path) -> None:
+    """A file has lists, a variable has a text."""
+    wanted = ("MARKETING", "SERVICE")
+
+    assert wanted == loaded(tmp_path, "[worker]\nsend_again = ['MARKETING', 'SERVICE']\n").worker.send_again
+    assert wanted == load_config(environment={"SIGNALBOX_WORKER_SEND_AGAIN": "MARKETING, SERVICE"}).worker.send_again
+
+
 def test_the_name_localhost_means_the_loopback_address() -> None:
     """What the name resolves to elsewhere does not matter."""
     assert load_config(environment={"SIGNALBOX_SERVER_HOST": "localhost"}).server.host == "127.0.0.1"
@@ -116,7 +149,11 @@ def test_a_name_that_is_no_address_is_refused(tmp_path: Path, host: str) -> None
         ("[log]\nzzz = 1", "log.zzz is not a setting; [log] has level, format"),
         ("port = 1", "port is not a setting; did you mean server.port?"),
         ("[sever]\nport = 1", "sever is not a setting; did you mean server?"),
-        ("zzz = 1", "zzz is not a setting; the tables are server, rules, data, time, telemetry, log"),
+        (
+            "zzz = 1",
+            "zzz is not a setting; the tables are server, rules, data, state, records, clock, worker, breaker, "
+            "providers, sandbox, time, telemetry, log",
+        ),
         ("log = 'x'", 'log is "x"; expected a table: [log] and its keys below it'),
         ("[server]\nport = '1'", 'server.port is "1"; expected a whole number from 0 to 65535'),
         ("[server]\nport = 1.0", "server.port is 1.0; expected a whole number from 0 to 65535"),
@@ -146,6 +183,37 @@ def test_a_name_that_is_no_address_is_refused(tmp_path: Path, host: str) -> None
         (
             "[log]\nlevel = '" + "x" * 90 + "'",
             f'log.level is "{"x" * 59}…; expected one of debug, info, warning, error',
+        ),
+        (
+            "[state]\nurl = 'http://me:secret@redis'",
+            'state.url is "http://…@redis"; expected nothing, or an address such as "redis://10.0.0.5:6379/0"',
+        ),
+        (
+            "[worker]\nsend_again = ['transactions']",
+            'worker.send_again is ["transactions"]; expected a list of categories: ONE_TIME_PASSWORD, TRANSACTION, '
+            "SERVICE, NOTIFICATION, REPAYMENT, MARKETING; did you mean TRANSACTION?",
+        ),
+        ("providers = 3", "providers is 3; expected a table: [providers.<name>] and its keys below it"),
+        ("[providers]\na = 3", "providers.a is 3; expected a table: [providers.a] and its keys below it"),
+        (
+            "[providers.a]\ntype = 'x'",
+            'providers.a.channel is missing; expected the name of a channel, such as "sms"',
+        ),
+        (
+            "[providers.a]\ntype = 'x'\nchannel = 'c'\nrates = 1",
+            "providers.a.rates is not a setting; did you mean rate?",
+        ),
+        (
+            "[providers.a]\ntype = 'x'\nchannel = 'c'\nzzz = 1",
+            "providers.a.zzz is not a setting; [providers.a] has type, channel, rate, concurrency, timeout_ms, options",
+        ),
+        (
+            "[providers.a]\ntype = 'x'\nchannel = 'c'\noptions = 1",
+            "providers.a.options is 1; expected a table with what the adapter has to know",
+        ),
+        (
+            "[providers.'A b']\ntype = 'x'\nchannel = 'c'",
+            '"A b" cannot name a provider; expected small letters, digits, "-" and "_", at most 63',
         ),
         ("[server", "not TOML: Expected ']' at the end of a table declaration (at end of document)"),
         ("port 1", "not TOML: Expected '=' after a key in a key/value pair (at line 1, column 6)"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.config import Config, load_config, render_template
 from engine.config.describe import environment_name, sections
+from engine.config.model import ProviderSettings
 
 
 def test_the_template_means_the_defaults(tmp_path: Path) -> None:
@@ -28,6 +29,15 @@ def test_every_key_is_there_with_its_meaning() -> None:
             assert field.description, f"{name}.{key}"
             assert environment_name(name, key) in text
             assert f"\n{key} = " in text
+
+
+def test_the_example_of_a_provider_works_once_its_comment_is_taken_away() -> None:
+    """Every key of a provider is there, with what it means."""
+    lines = render_template().split("[providers.carrier-a]")[1].split("\n\n")[0].splitlines()[1:]
+    example = tomllib.loads("\n".join(line.removeprefix("# ") for line in lines))
+
+    assert list(ProviderSettings.model_fields) == list(example)
+    assert ProviderSettings(type="sandbox", channel="sms") == ProviderSettings.model_validate(example, strict=True)
 
 
 def test_it_fits_on_a_terminal() -> None:

@@ -109,6 +109,19 @@ async def test_a_part_that_is_given_replaces_that_part_whole() -> None:
     assert list(response.assumed) == [state_pb2.STATE_PART_ACCOUNTS]
 
 
+async def test_an_address_that_is_known_to_be_dead_is_not_used() -> None:
+    """A binding that says nothing of it is valid."""
+    request = contract.EvaluateRequest(message=message(amount=5.0), state=state("u"))
+    request.state.ClearField("accounts")
+    push, sms = request.state.users.users[0].bindings
+    push.valid, sms.valid = True, False
+
+    response = await servicer().Evaluate(request, None)
+
+    assert [step.channel for step in response.decision.plan.steps] == ["push"]
+    assert [refusal.reason for refusal in response.decision.refusals] == [decision_pb2.REASON_NO_ADDRESS]
+
+
 async def test_evaluate_changes_nothing() -> None:
     """The same request has the same answer as often as it is asked."""
     request = contract.EvaluateRequest(message=message(), state=state("u"))

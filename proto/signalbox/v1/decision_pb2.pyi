@@ -41,6 +41,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_BUDGET_EXHAUSTED: _ClassVar[Reason]
     REASON_ACCOUNT_UNKNOWN: _ClassVar[Reason]
     REASON_ACCOUNT_UNIT: _ClassVar[Reason]
+    REASON_PAUSED: _ClassVar[Reason]
 
 class Confirmation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -70,6 +71,7 @@ REASON_TOO_SOON: Reason
 REASON_BUDGET_EXHAUSTED: Reason
 REASON_ACCOUNT_UNKNOWN: Reason
 REASON_ACCOUNT_UNIT: Reason
+REASON_PAUSED: Reason
 CONFIRMATION_UNSPECIFIED: Confirmation
 CONFIRMATION_DELIVERED: Confirmation
 CONFIRMATION_READ: Confirmation

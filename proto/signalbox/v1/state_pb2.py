@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from signalbox.v1 import message_pb2 as signalbox_dot_v1_dot_message__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18signalbox/v1/state.proto\x12\x0csignalbox.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asignalbox/v1/message.proto\"\xa5\x01\n\x05State\x12\"\n\x05users\x18\x01 \x01(\x0b\x32\x13.signalbox.v1.Users\x12$\n\x06ledger\x18\x02 \x01(\x0b\x32\x14.signalbox.v1.Ledger\x12(\n\x08\x61\x63\x63ounts\x18\x03 \x01(\x0b\x32\x16.signalbox.v1.Accounts\x12(\n\x08\x62reakers\x18\x04 \x01(\x0b\x32\x16.signalbox.v1.Breakers\"*\n\x05Users\x12!\n\x05users\x18\x01 \x03(\x0b\x32\x12.signalbox.v1.User\"\xd3\x01\n\x04User\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0c\n\x04tags\x18\x03 \x03(\t\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\t\x12+\n\nattributes\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\'\n\x08\x62indings\x18\x07 \x03(\x0b\x32\x15.signalbox.v1.Binding\x12&\n\x08opt_outs\x18\x08 \x03(\x0b\x32\x14.signalbox.v1.OptOut\"W\n\x07\x42inding\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12,\n\x08\x62ound_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"C\n\x06OptOut\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12(\n\x08\x63\x61tegory\x18\x02 \x01(\x0e\x32\x16.signalbox.v1.Category\"1\n\x06Ledger\x12\'\n\x05users\x18\x01 \x03(\x0b\x32\x18.signalbox.v1.UserLedger\"S\n\nUserLedger\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12$\n\x04uses\x18\x03 \x03(\x0b\x32\x16.signalbox.v1.LimitUse\"{\n\x08LimitUse\x12\r\n\x05limit\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x10\n\x08start_ms\x18\x03 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x04 \x01(\x03\x12\r\n\x05\x63ount\x18\x05 \x01(\x05\x12\x0f\n\x07last_ms\x18\x06 \x01(\x03\x12\x11\n\texpire_ms\x18\x07 \x01(\x03\"3\n\x08\x41\x63\x63ounts\x12\'\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x15.signalbox.v1.Account\"J\n\x07\x41\x63\x63ount\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x13\n\x0bleft_micros\x18\x04 \x01(\x03\"\xbd\x01\n\x08\x42reakers\x12,\n\x08platform\x18\x01 \x01(\x0e\x32\x1a.signalbox.v1.BreakerState\x12\x36\n\x08\x63hannels\x18\x02 \x03(\x0b\x32$.signalbox.v1.Breakers.ChannelsEntry\x1aK\n\rChannelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12)\n\x05value\x18\x02 \x01(\x0e\x32\x1a.signalbox.v1.BreakerState:\x02\x38\x01*\x86\x01\n\tStatePart\x12\x1a\n\x16STATE_PART_UNSPECIFIED\x10\x00\x12\x14\n\x10STATE_PART_USERS\x10\x01\x12\x15\n\x11STATE_PART_LEDGER\x10\x02\x12\x17\n\x13STATE_PART_ACCOUNTS\x10\x03\x12\x17\n\x13STATE_PART_BREAKERS\x10\x04*y\n\x0c\x42reakerState\x12\x1d\n\x19\x42REAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42REAKER_STATE_NORMAL\x10\x01\x12\x16\n\x12\x42REAKER_STATE_SLOW\x10\x02\x12\x18\n\x14\x42REAKER_STATE_PAUSED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18signalbox/v1/state.proto\x12\x0csignalbox.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asignalbox/v1/message.proto\"\xa5\x01\n\x05State\x12\"\n\x05users\x18\x01 \x01(\x0b\x32\x13.signalbox.v1.Users\x12$\n\x06ledger\x18\x02 \x01(\x0b\x32\x14.signalbox.v1.Ledger\x12(\n\x08\x61\x63\x63ounts\x18\x03 \x01(\x0b\x32\x16.signalbox.v1.Accounts\x12(\n\x08\x62reakers\x18\x04 \x01(\x0b\x32\x16.signalbox.v1.Breakers\"*\n\x05Users\x12!\n\x05users\x18\x01 \x03(\x0b\x32\x12.signalbox.v1.User\"\xe4\x01\n\x04User\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0c\n\x04tags\x18\x03 \x03(\t\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\t\x12+\n\nattributes\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\'\n\x08\x62indings\x18\x07 \x03(\x0b\x32\x15.signalbox.v1.Binding\x12&\n\x08opt_outs\x18\x08 \x03(\x0b\x32\x14.signalbox.v1.OptOut\x12\x0f\n\x07version\x18\t \x01(\x03\"\x86\x01\n\x07\x42inding\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12,\n\x08\x62ound_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05valid\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12\x0f\n\x07version\x18\x05 \x01(\x03\x42\x08\n\x06_valid\"k\n\x06OptOut\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12(\n\x08\x63\x61tegory\x18\x02 \x01(\x0e\x32\x16.signalbox.v1.Category\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"1\n\x06Ledger\x12\'\n\x05users\x18\x01 \x03(\x0b\x32\x18.signalbox.v1.UserLedger\"S\n\nUserLedger\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12$\n\x04uses\x18\x03 \x03(\x0b\x32\x16.signalbox.v1.LimitUse\"{\n\x08LimitUse\x12\r\n\x05limit\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x10\n\x08start_ms\x18\x03 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x04 \x01(\x03\x12\r\n\x05\x63ount\x18\x05 \x01(\x05\x12\x0f\n\x07last_ms\x18\x06 \x01(\x03\x12\x11\n\texpire_ms\x18\x07 \x01(\x03\"3\n\x08\x41\x63\x63ounts\x12\'\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x15.signalbox.v1.Account\"J\n\x07\x41\x63\x63ount\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x13\n\x0bleft_micros\x18\x04 \x01(\x03\"\xbd\x01\n\x08\x42reakers\x12,\n\x08platform\x18\x01 \x01(\x0e\x32\x1a.signalbox.v1.BreakerState\x12\x36\n\x08\x63hannels\x18\x02 \x03(\x0b\x32$.signalbox.v1.Breakers.ChannelsEntry\x1aK\n\rChannelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12)\n\x05value\x18\x02 \x01(\x0e\x32\x1a.signalbox.v1.BreakerState:\x02\x38\x01*\x86\x01\n\tStatePart\x12\x1a\n\x16STATE_PART_UNSPECIFIED\x10\x00\x12\x14\n\x10STATE_PART_USERS\x10\x01\x12\x15\n\x11STATE_PART_LEDGER\x10\x02\x12\x17\n\x13STATE_PART_ACCOUNTS\x10\x03\x12\x17\n\x13STATE_PART_BREAKERS\x10\x04*y\n\x0c\x42reakerState\x12\x1d\n\x19\x42REAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42REAKER_STATE_NORMAL\x10\x01\x12\x16\n\x12\x42REAKER_STATE_SLOW\x10\x02\x12\x18\n\x14\x42REAKER_STATE_PAUSED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,32 +36,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BREAKERS_CHANNELSENTRY']._loaded_options = None
   _globals['_BREAKERS_CHANNELSENTRY']._serialized_options = b'8\001'
-  _globals['_STATEPART']._serialized_start=1300
-  _globals['_STATEPART']._serialized_end=1434
-  _globals['_BREAKERSTATE']._serialized_start=1436
-  _globals['_BREAKERSTATE']._serialized_end=1557
+  _globals['_STATEPART']._serialized_start=1405
+  _globals['_STATEPART']._serialized_end=1539
+  _globals['_BREAKERSTATE']._serialized_start=1541
+  _globals['_BREAKERSTATE']._serialized_end=1662
   _globals['_STATE']._serialized_start=134
   _globals['_STATE']._serialized_end=299
   _globals['_USERS']._serialized_start=301
   _globals['_USERS']._serialized_end=343
   _globals['_USER']._serialized_start=346
-  _globals['_USER']._serialized_end=557
-  _globals['_BINDING']._serialized_start=559
-  _globals['_BINDING']._serialized_end=646
-  _globals['_OPTOUT']._serialized_start=648
-  _globals['_OPTOUT']._serialized_end=715
-  _globals['_LEDGER']._serialized_start=717
-  _globals['_LEDGER']._serialized_end=766
-  _globals['_USERLEDGER']._serialized_start=768
-  _globals['_USERLEDGER']._serialized_end=851
-  _globals['_LIMITUSE']._serialized_start=853
-  _globals['_LIMITUSE']._serialized_end=976
-  _globals['_ACCOUNTS']._serialized_start=978
-  _globals['_ACCOUNTS']._serialized_end=1029
-  _globals['_ACCOUNT']._serialized_start=1031
-  _globals['_ACCOUNT']._serialized_end=1105
-  _globals['_BREAKERS']._serialized_start=1108
-  _globals['_BREAKERS']._serialized_end=1297
-  _globals['_BREAKERS_CHANNELSENTRY']._serialized_start=1222
-  _globals['_BREAKERS_CHANNELSENTRY']._serialized_end=1297
+  _globals['_USER']._serialized_end=574
+  _globals['_BINDING']._serialized_start=577
+  _globals['_BINDING']._serialized_end=711
+  _globals['_OPTOUT']._serialized_start=713
+  _globals['_OPTOUT']._serialized_end=820
+  _globals['_LEDGER']._serialized_start=822
+  _globals['_LEDGER']._serialized_end=871
+  _globals['_USERLEDGER']._serialized_start=873
+  _globals['_USERLEDGER']._serialized_end=956
+  _globals['_LIMITUSE']._serialized_start=958
+  _globals['_LIMITUSE']._serialized_end=1081
+  _globals['_ACCOUNTS']._serialized_start=1083
+  _globals['_ACCOUNTS']._serialized_end=1134
+  _globals['_ACCOUNT']._serialized_start=1136
+  _globals['_ACCOUNT']._serialized_end=1210
+  _globals['_BREAKERS']._serialized_start=1213
+  _globals['_BREAKERS']._serialized_end=1402
+  _globals['_BREAKERS_CHANNELSENTRY']._serialized_start=1327
+  _globals['_BREAKERS_CHANNELSENTRY']._serialized_end=1402
 # @@protoc_insertion_point(module_scope)

@@ -55,7 +55,7 @@ class Users(_message.Message):
     def __init__(self, users: _Optional[_Iterable[_Union[User, _Mapping]]] = ...) -> None: ...
 
 class User(_message.Message):
-    __slots__ = ("tenant", "user_id", "tags", "zone", "language", "attributes", "bindings", "opt_outs")
+    __slots__ = ("tenant", "user_id", "tags", "zone", "language", "attributes", "bindings", "opt_outs", "version")
     TENANT_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
@@ -64,6 +64,7 @@ class User(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     BINDINGS_FIELD_NUMBER: _ClassVar[int]
     OPT_OUTS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     user_id: str
     tags: _containers.RepeatedScalarFieldContainer[str]
@@ -72,25 +73,32 @@ class User(_message.Message):
     attributes: _struct_pb2.Struct
     bindings: _containers.RepeatedCompositeFieldContainer[Binding]
     opt_outs: _containers.RepeatedCompositeFieldContainer[OptOut]
-    def __init__(self, tenant: _Optional[str] = ..., user_id: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., zone: _Optional[str] = ..., language: _Optional[str] = ..., attributes: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., bindings: _Optional[_Iterable[_Union[Binding, _Mapping]]] = ..., opt_outs: _Optional[_Iterable[_Union[OptOut, _Mapping]]] = ...) -> None: ...
+    version: int
+    def __init__(self, tenant: _Optional[str] = ..., user_id: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., zone: _Optional[str] = ..., language: _Optional[str] = ..., attributes: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., bindings: _Optional[_Iterable[_Union[Binding, _Mapping]]] = ..., opt_outs: _Optional[_Iterable[_Union[OptOut, _Mapping]]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class Binding(_message.Message):
-    __slots__ = ("channel", "value", "bound_at")
+    __slots__ = ("channel", "value", "bound_at", "valid", "version")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     BOUND_AT_FIELD_NUMBER: _ClassVar[int]
+    VALID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     channel: str
     value: str
     bound_at: _timestamp_pb2.Timestamp
-    def __init__(self, channel: _Optional[str] = ..., value: _Optional[str] = ..., bound_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    valid: bool
+    version: int
+    def __init__(self, channel: _Optional[str] = ..., value: _Optional[str] = ..., bound_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., valid: _Optional[bool] = ..., version: _Optional[int] = ...) -> None: ...
 
 class OptOut(_message.Message):
-    __slots__ = ("channel", "category")
+    __slots__ = ("channel", "category", "at")
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
     channel: str
     category: _message_pb2.Category
-    def __init__(self, channel: _Optional[str] = ..., category: _Optional[_Union[_message_pb2.Category, str]] = ...) -> None: ...
+    at: _timestamp_pb2.Timestamp
+    def __init__(self, channel: _Optional[str] = ..., category: _Optional[_Union[_message_pb2.Category, str]] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Ledger(_message.Message):
     __slots__ = ("users",)

@@ -1,0 +1,101 @@
+"""A change of a life, and the words in which it is told: events and timers.
+
+What can happen to a message changes its life in place; what else has to happen with it, in the same stroke, is
+collected in a `Change`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Final
+
+import msgpack
+
+from engine.decision.life import Life, State, Step
+from engine.decision.model import Charge, Reason
+
+EVENT_FORMAT: Final = 1
+
+
+class Event(IntEnum):
+    """What a line of a trace tells; the numbers are the wire's."""
+
+    DECIDED = 1
+    ATTEMPTED = 2
+    ANSWERED = 3
+    RECEIPT = 4
+    RETRY = 5
+    ENDED = 6
+    QUEUED = 7
+    REDRIVEN = 8
+
+
+class Timer:
+    """What a timer waits for, as its member in the timers names it."""
+
+    HOLD: Final = "HOLD"
+    WAIT: Final = "WAIT"
+    RETRY: Final = "RETRY"
+    RECEIPT: Final = "RECEIPT"
+    EXPIRE: Final = "EXPIRE"
+
+
+@dataclass(slots=True)
+class Change:
+    """A life and everything that must be written together with it.
+
+    `events` are packed; `timers` hold (kind, step number, due in ms or None to take it away); `enqueue` are steps that
+    go into their lanes; `spend` and `give_back` are charges no longer held; `dead` says that it became a dead letter,
+    or ceased to be one.
+    """
+
+    life: Life
+    now_ms: int
+    events: list[bytes] = field(default_factory=list)
+    timers: list[tuple[str, int, int | None]] = field(default_factory=list)
+    enqueue: list[Step] = field(default_factory=list)
+    spend: list[Charge] = field(default_factory=list)
+    give_back: list[Charge] = field(default_factory=list)
+    dead: bool = False
+
+    def tell(self, event: Event, step: int, **detail: Any) -> None:
+        """Add a line to the trace."""
+        self.events.append(msgpack.packb((EVENT_FORMAT, self.now_ms, int(event), step, detail)))
+
+    def end(self, step: Step, state: State, reason: Reason = Reason.NONE) -> None:
+        """Bring a step into a final state: what it still holds is spent if it may have gone out, else given back."""
+        gone = state in (State.DELIVERED, State.UNCONFIRMED, State.UNKNOWN)
+        if gone:
+            self.pay(step)
+        else:
+            self.give_back += take_charges(self.life, step)
+        step.state, step.reason = state, int(reason)
+        self.tell(Event.ENDED, step.number, state=state.name, **({"reason": reason.name} if reason else {}))
+
+    def pay(self, step: Step) -> None:
+        """It went out, or may have: what the step holds is spent."""
+        self.spend += [charge for _number, charge in step.charges]
+        step.charges = []
+
+    def drop_rest(self, reason: Reason) -> None:
+        """Stop what is still unsent: queued and held steps, and those whose turn has not come."""
+        for step in self.life.steps:
+            if step.state in (State.HELD, State.QUEUED):
+                self.end(step, State.CANCELLED, reason)
+        self.life.remaining = []
+
+
+def take_charges(life: Life, step: Step) -> list[Charge]:
+    """Take from a step what it still holds, to be given back to the accounts."""
+    found = [charge for _number, charge in step.charges]
+    life.paid -= {(charge.account, number) for number, charge in step.charges}
+    step.charges = []
+    return found
+
+
+def unpack_events(log: bytes) -> list[tuple[int, Event, int, Any]]:
+    """Read a trace: (time in ms, what, step number or 0, detail) in order."""
+    unpacker = msgpack.Unpacker(use_list=False)
+    unpacker.feed(log)
+    return [(at_ms, Event(kind), step, *detail) for _form, at_ms, kind, step, *detail in unpacker]

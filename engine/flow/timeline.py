@@ -1,0 +1,184 @@
+"""The messages' clock: a year is played in minutes, and comes out as it would have in a year.
+
+Time stands still while anything can be done now: a step waits in its lane, a provider is being called, a timer is due.
+Then it moves to the next event: the next message, timer, receipt, or end of a breaker's window. It never goes back, and
+what it shows is on disk before anything is decided by it.
+
+    send at 12:00  ->  everything due before 12:00, each at its own time  ->  12:00  ->  take in  ->  work until idle
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
+from typing import Final, Protocol
+
+from engine.clock import HandClock
+from engine.errors import OutOfOrder, SignalboxError
+from engine.flow.bell import Bell
+from engine.flow.breaker_judge import BreakerJudge
+from engine.flow.due import Due
+from engine.flow.intake import Accepted, Answer, Incoming, Intake
+from engine.flow.operating import Advanced
+from engine.state.connection import Store
+from engine.state.control import Control
+from engine.state.timers import Timers
+from engine.state.windows import Windows
+
+AT_ONCE: Final = 200
+"""Timers that are handled together."""
+
+PATIENCE_S: Final = 5.0
+"""So long one call moves the clock on; the caller calls again, and sees how far it has got."""
+
+
+class Workers(Protocol):
+    """The workers, driven by hand."""
+
+    async def run_once(self) -> int:
+        """See everything through that is in the lanes now; return how many steps that were."""
+
+
+class Schedule(Protocol):
+    """What the simulated carriers have promised for later, such as receipts."""
+
+    def next_due(self) -> int | None:
+        """When the next promise falls due."""
+
+    async def run_due(self, now_ms: int) -> int:
+        """Keep what is due; return how many promises that were."""
+
+
+class Timeline:
+    """Moves the clock and everything that depends on it. `clock` is shared with all of that."""
+
+    def __init__(
+        self,
+        clock: HandClock,
+        store: Store,
+        intake: Intake,
+        due: Due,
+        timers: Timers,
+        workers: Workers,
+        schedule: Schedule,
+        control: Control,
+        windows: Windows,
+        judge: BreakerJudge,
+        unfinished: Callable[[], Awaitable[int]],
+        bell: Bell,
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._intake = intake
+        self._due = due
+        self._timers = timers
+        self._workers = workers
+        self._schedule = schedule
+        self._control = control
+        self._windows = windows
+        self._judge = judge
+        self._unfinished = unfinished
+        self._rung = True
+        bell.listen(self._note)
+        self._turn = asyncio.Lock()
+
+    def _note(self) -> None:
+        self._rung = True
+
+    async def recover(self) -> None:
+        """Take the clock up where it was when the server stopped, and finish what was under way."""
+        kept = await self._store.call("GET", self._store.keys.clock)
+        if kept is not None:
+            self._clock.set(int(kept))
+            async with self._turn:
+                await self._work()
+
+    def now(self) -> int | None:
+        """What the clock shows; None before the first message."""
+        return self._clock.now_ms() or None
+
+    async def send(self, items: Sequence[Incoming]) -> list[Answer]:
+        """Take messages in, each at its time; those of one time together, and all that is due before them first.
+
+        A message whose time is over is answered if it was accepted before, else refused with OutOfOrder, alone.
+        Raises what `Intake.send` raises.
+        """
+        answers: list[Answer] = []
+        async with self._turn:
+            for at_ms, group in groupby(items, key=lambda one: one.now_ms):
+                together = list(group)
+                now_ms = self._clock.now_ms()
+                if at_ms < now_ms:
+                    known = await self._intake.known([one.message for one in together], now_ms)
+                    answers += [OutOfOrder(at_ms, now_ms) if one is None else one for one in known]
+                    continue
+                await self._move(at_ms)
+                answers += await self._intake.send(together)
+                await self._work()
+        return answers
+
+    async def send_one(self, incoming: Incoming) -> Accepted:
+        """Take in one message; see `send`, but what it alone is refused for is raised."""
+        (answer,) = await self.send([incoming])
+        if isinstance(answer, SignalboxError):
+            raise answer
+        return answer
+
+    async def advance(self, until_ms: int | None) -> Advanced:
+        """Move on to a time, or with None until nothing more can happen by itself; early when that takes long."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE_S
+        async with self._turn:
+            await self._work()
+            while (next_ms := await self._next()) is not None and (until_ms is None or next_ms <= until_ms):
+                if loop.time() > deadline:
+                    return Advanced(self._clock.now_ms(), False, await self._unfinished())
+                await self._step(next_ms)
+            if until_ms is not None:
+                await self._set(until_ms)
+        return Advanced(self._clock.now_ms(), True, await self._unfinished())
+
+    async def at_rest(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do something while time stands still, such as an operator's pause, and then what it leads to."""
+        async with self._turn:
+            await act()
+            await self._work()
+
+    async def _move(self, until_ms: int) -> None:
+        while (next_ms := await self._next()) is not None and next_ms <= until_ms:
+            await self._step(next_ms)
+        await self._set(until_ms)
+
+    async def _step(self, at_ms: int) -> None:
+        await self._set(at_ms)
+        await self._schedule.run_due(self._clock.now_ms())
+        await self._judge.run_once(self._clock.now_ms())
+        await self._control.held.release_resumed(self._clock.now_ms())
+        await self._work()
+
+    async def _set(self, at_ms: int) -> None:
+        if at_ms > self._clock.now_ms():
+            await self._store.call("SET", self._store.keys.clock, at_ms)
+            self._clock.set(at_ms)
+
+    async def _next(self) -> int | None:
+        ends = (await self._timers.next_due(), self._schedule.next_due(), await self._windows.next_end())
+        return min((end for end in ends if end is not None), default=None)
+
+    async def _work(self) -> None:
+        """Do everything that can be done now."""
+        while True:
+            now_ms, done = self._clock.now_ms(), 0
+            if self._rung:
+                self._rung = False
+                done += await self._workers.run_once()
+            timer_ms = await self._timers.next_due()
+            if timer_ms is not None and timer_ms <= now_ms:
+                done += await self._due.run_once(now_ms, AT_ONCE)
+            due_ms = self._schedule.next_due()
+            if due_ms is not None and due_ms <= now_ms:
+                done += await self._schedule.run_due(now_ms)
+            if not done and not self._rung:
+                break
+        await self._windows.flush()

@@ -1,0 +1,1 @@
+"""Everything that is kept in Redis: message records, ledger, slices, lanes, timers, events, identities, control."""
