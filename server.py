@@ -363,6 +363,7 @@ async def start_timeline(state: State, flow: Flow, schedule: TimelineSchedule) -
         state.windows,
         flow.judge,
         state.queries.unfinished,
+        state.events,
         flow.bell,
     )
     await timeline.recover()

@@ -61,14 +61,14 @@ class Answers:
             return None
         tried = step.attempts[answer.attempt - 1]
         before, outcome = tried.outcome, answer.result.outcome
-        if before not in ("", Outcome.AMBIGUOUS) or before == outcome:
+        told = Outcome.AMBIGUOUS if answer.unsure and outcome is Outcome.RETRY else outcome
+        if before not in ("", Outcome.AMBIGUOUS) or before == told:
             return None
         change = Change(life, now_ms)
         for one in answer.early:
             noted = transitions.receipt(life, step.number, tried.number, one.kind, now_ms, one.at_ms, one.code)
             if noted is not None:
                 merge(change, noted)
-        told = Outcome.AMBIGUOUS if answer.unsure and outcome is Outcome.RETRY else outcome
         transitions.answer(change, step, tried, told, answer.result.provider_id, answer.result.code)
         if not before:
             return change, self._go_on(change, step, tried, answer.result)
@@ -129,7 +129,7 @@ class Answers:
             case Move.NEXT:
                 transitions.again_at_once(step)
                 return True
-            case Move.AGAIN | Move.FAIL if not may_have_gone_out(step):
+            case Move.AGAIN | Move.FAIL if not step.may_have_gone_out:
                 reason = REASONS.get(outcome, Reason.NONE)
                 give_up(change, step, dead=outcome not in BEYOND_REPAIR, reason=reason)
             case _ if wait_ms is not None:
@@ -143,14 +143,9 @@ class Answers:
         return adapter.traits.receipt_wait_ms if adapter is not None and adapter.traits.receipts else None
 
 
-def may_have_gone_out(step: Step) -> bool:
-    """Is there an attempt of which nobody knows?"""
-    return transitions.may_duplicate(step)
-
-
 def give_up(change: Change, step: Step, dead: bool, reason: Reason) -> None:
     """No attempt will follow: it failed, unless one of the earlier ones may have gone out; then nobody knows."""
-    if may_have_gone_out(step):
+    if step.may_have_gone_out:
         transitions.unknown(change, step)
     else:
         transitions.failed(change, step, dead, reason)

@@ -96,6 +96,11 @@ class Gate:
         """How many calls are under way."""
         return self._inside
 
+    @property
+    def waiting(self) -> int:
+        """How many wait at the door."""
+        return sum(not future.done() for _, _, future in self._waiting)
+
     # ---- the door ----
 
     async def enter(self, priority: str) -> int:

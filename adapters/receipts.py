@@ -155,7 +155,7 @@ class Receipts:
                 return Reported(Fate.REPEATED)
             if receipt.kind is ReceiptKind.OPTED_OUT:
                 # Before the receipt counts as noted: it would not be looked at again.
-                await self._opt_out(message_id, lived, life, step, receipt.at_ms)
+                await self._opt_out(message_id, lived, life, step, now_ms)
             if await self._changes.apply_one(self._change(record, lived, change)):
                 return Reported(Fate.NOTED)
         raise AssertionError(f"{message_id} changed {TRIES} times while a receipt was noted")
@@ -166,7 +166,9 @@ class Receipts:
         # Final and recorded: nothing of it can move any more, the receipt is one more line of its trace.
         return apply.Change(record.id, record.n, {"l": pack_life(change.life)}, events=change.events)
 
-    async def _opt_out(self, message_id: str, lived: Lived | None, life: Life, step: Step, at_ms: int) -> None:
+    async def _opt_out(self, message_id: str, lived: Lived | None, life: Life, step: Step, now_ms: int) -> None:
+        """Note that somebody wants no more. From now on, not from when it happened: what was decided in between must
+        be decided again, which is told by the times."""
         if lived is not None:
             user: UserKey | None = (lived.message.tenant, lived.message.user_id)
         else:
@@ -174,7 +176,7 @@ class Receipts:
         if user is None:
             log.error("somebody opted out with a receipt of %s, and nobody knows any more who that was", message_id)
             return
-        await self._identities.opt_out(user, step.channel, life.category, at_ms)
+        await self._identities.opt_out(user, step.channel, life.category, now_ms)
 
 
 def _life_of_closed(record: Record) -> Life | None:

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from adapters.answers import Answer, Answers, give_up
-from adapters.base import GRACE_MS, Adapter, Outcome, Result, reference_of
-from adapters.base import Attempt as Call
+from adapters.base import Adapter, Outcome, Result, reference_of
+from adapters.calling import Calls
 from adapters.dispatch import Away, Dispatch
 from adapters.gate import Gate
 from adapters.rendering import Destination, attempt_of, destinations
@@ -34,7 +34,6 @@ from engine.flow.deciding import Job
 from engine.flow.deciding import Outcome as Decided
 from engine.flow.lives import Lived, read_life, write
 from engine.state import apply
-from engine.state.breakers import Subject, SubjectKind
 from engine.state.coalesce import Coalescer
 from engine.state.control import Control
 from engine.state.identities import Identities
@@ -57,9 +56,6 @@ LONG_WAIT_S: Final = 1.0
 """Who waited longer for a turn looks at the record again before the call."""
 
 MOST_AT_ONCE: Final = 256
-
-NO_FAULT: Final = frozenset({Outcome.OK, Outcome.CONTENT, Outcome.DEAD, Outcome.OPTOUT})
-"""Outcomes that say nothing against the provider."""
 
 
 class Deciding(Protocol):
@@ -106,6 +102,10 @@ class Hand:
         self.answer: Answer | None = None
         self.told = False  # the directory knows what the answer says of addresses and opt-outs
 
+    def forget(self) -> None:
+        """The attempt is over; there may be another one."""
+        self.answer, self.begun, self.called, self.to = None, 0, False, ()
+
     def leave(self) -> None:
         """Give the turn back."""
         if self.gate is not None:
@@ -122,6 +122,7 @@ class Sending:
         self._parts = parts
         self._dispatch = dispatch
         self._answers = Answers(dispatch, chance)
+        self._calls = Calls(dispatch, parts.windows, parts.clock)
         self._consumer = consumer
         self._claim_idle_ms = claim_idle_ms
         self._users: Coalescer[UserKey, UserRecord] = Coalescer(self._read_users, MOST_AT_ONCE)
@@ -153,7 +154,8 @@ class Sending:
                 except SignalboxError as error:
                     if self.stopping and not hand.called:
                         return
-                    log.warning("a step waits, trying again in %.1f s: %s", pause_s, error)
+                    if pause_s == TROUBLE_S[0]:
+                        log.warning("a step of %s waits until this is over: %s", hand.entry.message_id, error)
                     await asyncio.sleep(pause_s)
                     pause_s, tries = min(2 * pause_s, TROUBLE_S[1]), 0
         finally:
@@ -202,7 +204,7 @@ class Sending:
         user = await self._users.one((message.tenant, message.user_id))
         if not hand.decided:
             out_ms = user.opted_out_at(step.channel, message.category)
-            unwanted = out_ms is not None and out_ms > step.decided_ms
+            unwanted = out_ms is not None and out_ms >= step.decided_ms
             if unwanted or view.holding(message.tenant, message.line, message.campaign) is not None:
                 return await self._again(hand, lived)
         self._dispatch.look(view)
@@ -256,7 +258,7 @@ class Sending:
     async def _attempt(self, hand: Hand, lived: Lived, step: Step, adapter: Adapter) -> bool:
         """Write "attempted", then call."""
         change = Change(lived.life, self._parts.clock.now_ms())
-        begun = transitions.attempt(change, step, adapter.name, transitions.may_duplicate(step))
+        begun = transitions.attempt(change, step, adapter.name, step.may_have_gone_out)
         if not await self._surely_ours(hand):
             return True
         hand.begun = begun.number
@@ -285,50 +287,12 @@ class Sending:
     async def _call(self, hand: Hand, lived: Lived, step: Step, adapter: Adapter) -> bool:
         call = attempt_of(lived.record.id, lived.message, lived.life, step, hand.begun, hand.to)
         hand.called = True
-        result = await self._send(adapter, call)
-        self._count(adapter, result)
+        result = await self._calls.make(adapter, call)
         hand.leave()  # after a rest that was asked for has begun
         if result.outcome is Outcome.AMBIGUOUS:
-            result = await self._asked(adapter, call.reference) or result
+            result = await self._calls.ask(adapter, call.reference) or result
         hand.answer, hand.told = Answer(step.number, hand.begun, adapter.name, result), False
         return await self._write_answer(hand, lived)
-
-    async def _send(self, adapter: Adapter, call: Call) -> Result:
-        try:
-            async with asyncio.timeout((self._dispatch.timeout_ms(adapter) + GRACE_MS) / 1000):
-                return await adapter.send(call)
-        except TimeoutError:
-            return Result(Outcome.AMBIGUOUS, code="TIMEOUT")
-        except Exception:
-            # Not in the contract, so nobody knows how far it got.
-            log.exception("the provider %s failed in a way that it must not", adapter.name)
-            return Result(Outcome.AMBIGUOUS, code="BROKEN")
-
-    async def _asked(self, adapter: Adapter, reference: str) -> Result | None:
-        """Ask a provider what became of an attempt; None when that cannot be told."""
-        if not adapter.traits.query:
-            return None
-        try:
-            async with asyncio.timeout((self._dispatch.timeout_ms(adapter) + GRACE_MS) / 1000):
-                result = await adapter.query(reference)
-        except TimeoutError:
-            return None
-        except Exception:
-            log.exception("the provider %s failed in a way that it must not", adapter.name)
-            return None
-        return None if result is None or result.outcome is Outcome.AMBIGUOUS else result
-
-    def _count(self, adapter: Adapter, result: Result) -> None:
-        """Let breakers see it, and keep away from a provider that asks for it."""
-        subjects = (
-            Subject(SubjectKind.PROVIDER, adapter.name),
-            Subject(SubjectKind.CHANNEL, adapter.channel),
-            Subject(SubjectKind.PLATFORM, ""),
-        )
-        error, timeout = result.outcome not in NO_FAULT, result.outcome is Outcome.AMBIGUOUS
-        self._parts.windows.add(subjects, self._parts.clock.now_ms(), error=error, timeout=timeout)
-        if result.outcome is Outcome.THROTTLE and result.retry_after_ms:
-            self._dispatch.gates[adapter.name].rest(result.retry_after_ms)
 
     async def _tell_directory(self, message: Message, channel: str, to: Sequence[Destination], result: Result) -> None:
         """Addresses that reach nobody, and people who want no more: the next message shall know it."""
@@ -359,13 +323,15 @@ class Sending:
         named, answer = await self._named(lived, answer)
         taken = self._answers.take(lived.life, answer, self._parts.clock.now_ms())
         if taken is None:
-            return await self._done(entry, lived.record)
+            # It was written already: whether the entry is still needed, a look at the record tells.
+            hand.forget()
+            return False
         change, at_once = taken
         if not await self._apply(lived, change, () if at_once else [entry]):
             return False
         if named is not None and answer.early:
             await self._parts.index.taken(named)
-        hand.answer, hand.begun, hand.called, hand.to = None, 0, False, ()
+        hand.forget()
         return not at_once
 
     async def _named(self, lived: Lived, answer: Answer) -> tuple[Named | None, Answer]:
@@ -396,7 +362,7 @@ class Sending:
         if hand.entry.deliveries <= 1:
             return True
         reference = reference_of(lived.record.id, step.number, tried.number)
-        result = await self._asked(adapter, reference) if adapter is not None else None
+        result = await self._calls.ask(adapter, reference) if adapter is not None else None
         result = result or Result(Outcome.AMBIGUOUS, code="CLAIMED")
         hand.answer = Answer(step.number, tried.number, tried.provider, result, unsure=True)
         return await self._write_answer(hand, lived)

@@ -34,7 +34,7 @@ TROUBLE_S: Final = 1.0
 URGENT: Final = PRIORITIES[:2]
 
 URGENT_SHARE: Final = 4
-"""One in so many places is kept free for the urgent priorities, P0 and P1, when a bulk fills the rest."""
+"""One in so many of all places is kept free for the urgent priorities, P0 and P1."""
 
 CLAIMS_AT_ONCE: Final = 16
 """Entries of each partition that are taken over in one go."""
@@ -63,7 +63,7 @@ class Worker:
         self._sending = Sending(parts, dispatch, settings.consumer, settings.claim_idle_ms, chance)
         self._hands: dict[tuple[str, str], Hand] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._of_channel: dict[str, int] = {}
+        self._in_hand: dict[tuple[str, bool], int] = {}  # by channel, and whether it is urgent
         self._wanted = {channel: _lanes_of(channel, PRIORITIES) for channel in dispatch.providers.channels}
         self._urgent = {channel: _lanes_of(channel, URGENT) for channel in dispatch.providers.channels}
         self._woken = asyncio.Event()
@@ -90,8 +90,9 @@ class Worker:
             while not self._sending.stopping:
                 try:
                     taken = await self._take()
-                except SignalboxError as error:
-                    log.warning("the lanes cannot be read, trying again in %.0f s: %s", TROUBLE_S, error)
+                except Exception as error:
+                    told = None if isinstance(error, SignalboxError) else error
+                    log.warning("the lanes cannot be read, trying again in a second: %s", error, exc_info=told)
                     await self._pause(TROUBLE_S)
                     continue
                 idle_s = IDLE_S[0] if taken else min(2 * idle_s, IDLE_S[1])
@@ -179,13 +180,16 @@ class Worker:
         return taken
 
     def _room(self, channel: str) -> tuple[list[Wanted], int]:
-        """Which lanes of a channel to read, and how much: near the bound the urgent ones only."""
+        """Which lanes of a channel to read, and how much: when there is enough in hand the urgent ones only.
+
+        What is urgent does not wait for what is not, since at the door it goes first.
+        """
         if not self._dispatch.is_open(channel):
             return [], 0
-        most = min(self._settings.concurrency, self._dispatch.appetite(channel))
-        room = min(most - self._of_channel.get(channel, 0), self._settings.concurrency - len(self._hands))
-        kept = min(most, self._settings.concurrency) // URGENT_SHARE
-        return (self._wanted[channel], room - kept) if room > kept else (self._urgent[channel], room)
+        most, free = self._dispatch.appetite(channel), self._settings.concurrency - len(self._hands)
+        urgent, others = (self._in_hand.get((channel, rank), 0) for rank in (True, False))
+        room = min(most - urgent - others, free - self._settings.concurrency // URGENT_SHARE)
+        return (self._wanted[channel], room) if room > 0 else (self._urgent[channel], min(most - urgent, free))
 
     async def _read(self, wanted: list[Wanted], room: int) -> int:
         asked_s = asyncio.get_running_loop().time()
@@ -203,8 +207,8 @@ class Worker:
             if name in self._hands:
                 continue  # our own, not renewed in time, and claimed from ourselves
             hand = self._hands[name] = Hand(entry, asked_s)
-            channel = entry.lane.channel
-            self._of_channel[channel] = self._of_channel.get(channel, 0) + 1
+            kind = entry.lane.channel, entry.lane.priority in URGENT
+            self._in_hand[kind] = self._in_hand.get(kind, 0) + 1
             task = asyncio.ensure_future(self._see_through(name, hand))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -219,7 +223,7 @@ class Worker:
             log.exception("a step of %s could not be seen through", hand.entry.message_id)
         finally:
             del self._hands[name]
-            self._of_channel[hand.entry.lane.channel] -= 1
+            self._in_hand[hand.entry.lane.channel, hand.entry.lane.priority in URGENT] -= 1
             if self._full:
                 self._woken.set()
 
@@ -238,8 +242,9 @@ class Worker:
                     if not self._sending.stopping and len(self._hands) < self._settings.concurrency:
                         await self._claim(self._settings.claim_idle_ms)
                 await self._parts.windows.flush()
-            except SignalboxError as error:
-                log.warning("what is in hand could not be renewed: %s", error)
+            except Exception as error:
+                told = None if isinstance(error, SignalboxError) else error
+                log.warning("what is in hand could not be renewed: %s", error, exc_info=told)
             await asyncio.sleep(min(FLUSH_S, each_s))
 
     async def _renew(self) -> None:

@@ -64,7 +64,12 @@ class Change:
         self.events.append(msgpack.packb((EVENT_FORMAT, self.now_ms, int(event), step, detail)))
 
     def end(self, step: Step, state: State, reason: Reason = Reason.NONE) -> None:
-        """Bring a step into a final state: what it still holds is spent if it may have gone out, else given back."""
+        """Bring a step into a final state: what it still holds is spent if it may have gone out, else given back.
+
+        A step of which nobody knows whether it went out, and that is not sent again, is UNKNOWN whatever ended it.
+        """
+        if step.may_have_gone_out and state not in (State.DELIVERED, State.UNCONFIRMED):
+            state = State.UNKNOWN
         gone = state in (State.DELIVERED, State.UNCONFIRMED, State.UNKNOWN)
         if gone:
             self.pay(step)

@@ -90,7 +90,13 @@ def _end_unsent(life: Life, state: State) -> None:
     """The message as a whole was refused: so is every step of it that is not under way."""
     for step in life.steps:
         if step.state in (State.HELD, State.QUEUED):
-            step.state, step.reason = state, life.reason
+            _refuse(step, state, life.reason)
+
+
+def _refuse(step: Step, state: State, reason: int) -> None:
+    """A step of which nobody knows whether it went out, and that is not sent again, is UNKNOWN whatever ended it."""
+    step.state = State.UNKNOWN if state.is_final and step.may_have_gone_out else state
+    step.reason = reason
 
 
 def _refuse_judged(life: Life, outline: Outline, admission: Admission) -> None:
@@ -100,11 +106,18 @@ def _refuse_judged(life: Life, outline: Outline, admission: Admission) -> None:
         if refusal is None or step is None or step.state.is_final:
             continue
         # A held candidate counts as refused while another passes.
-        step.state = State.HELD if refusal.held and not admission.taken else State.DROPPED
-        step.reason = int(refusal.reason)
+        held = refusal.held and not admission.taken
+        _refuse(step, State.HELD if held else State.DROPPED, int(refusal.reason))
 
 
-def leftover_charges(life: Life) -> list[Charge]:
-    """Take the charges that steps ended by a decision still hold; they are to be given back."""
-    ended = (step for step in life.steps if step.state in (State.DROPPED, State.EXPIRED))
-    return [charge for step in ended for charge in take_charges(life, step)]
+def leftover_charges(life: Life) -> tuple[list[Charge], list[Charge]]:
+    """Take the charges that steps ended by a decision still hold: (to be spent, to be given back)."""
+    spend: list[Charge] = []
+    give_back: list[Charge] = []
+    for step in life.steps:
+        if step.state is State.UNKNOWN:
+            spend += [charge for _number, charge in step.charges]
+            step.charges = []
+        elif step.state in (State.DROPPED, State.EXPIRED):
+            give_back += take_charges(life, step)
+    return spend, give_back

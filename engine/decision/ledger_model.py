@@ -198,7 +198,9 @@ def refuse_touch(ask: LimitAsk, use: Use | None, now_ms: int, expire_ms: int) ->
     if use is None:
         return None
     full_until = use.end_ms if ask.max is not None and now_ms < use.end_ms and use.count >= ask.max else 0
-    soon_until = use.last_ms + ask.min_interval_ms if now_ms < use.last_ms + ask.min_interval_ms else 0
+    # Without an interval nothing is too soon, though messages that came together may be decided out of order.
+    passes_ms = use.last_ms + ask.min_interval_ms if ask.min_interval_ms else 0
+    soon_until = passes_ms if now_ms < passes_ms else 0
     if not full_until and not soon_until:
         return None
     reason, rule = (Reason.LIMIT_REACHED, ask.rule_max) if full_until else (Reason.TOO_SOON, ask.rule_gap)

@@ -92,6 +92,11 @@ class Step:
         return self.attempts[-1] if self.attempts and not self.attempts[-1].outcome else None
 
     @property
+    def may_have_gone_out(self) -> bool:
+        """Is there an attempt of which nobody knows whether it went out?"""
+        return any(one.outcome == "AMBIGUOUS" and "FAILED" not in one.receipts for one in self.attempts)
+
+    @property
     def tries(self) -> list[Attempt]:
         """The attempts that count."""
         return self.attempts[self.redriven :]

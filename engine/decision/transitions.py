@@ -78,11 +78,6 @@ def attempt(change: Change, step: Step, provider: str, may_duplicate: bool = Fal
     return begun
 
 
-def may_duplicate(step: Step) -> bool:
-    """May an earlier attempt have gone out, for all that is known?"""
-    return any(one.outcome == "AMBIGUOUS" for one in step.attempts)
-
-
 # ---- the provider's answer ----
 
 
@@ -193,12 +188,10 @@ def _go_on(change: Change) -> None:
 def receipt_wait_over(life: Life, number: int, now_ms: int) -> Change | None:
     """No receipt came in time. None when that no longer matters."""
     step = life.step(number)
-    if step is None or step.state not in (State.SENT, State.SENDING):
+    if step is None or step.state not in (State.SENT, State.SENDING) or step.attempt is not None:
         return None
     change = Change(life, now_ms)
-    open_attempt = step.attempts[-1] if step.attempts else None
-    ambiguous = step.state is State.SENDING or (open_attempt is not None and open_attempt.outcome == "AMBIGUOUS")
-    if ambiguous:
+    if step.state is State.SENDING:
         unknown(change, step)
     else:
         change.end(step, State.UNCONFIRMED)

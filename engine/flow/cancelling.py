@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from engine.decision import transitions
 from engine.decision.life import State
 from engine.errors import StateUnavailable
 from engine.flow.lives import change_life
 from engine.flow.operating import Cancelled
+from engine.flow.recorded import Pointers, until_recorded
 from engine.records.queries import Queries, Wanted
 from engine.state.apply import Changes
 from engine.state.keys import Keys
 from engine.state.messages import Messages
 
 PAGE: Final = 1_000
-LOOK_EVERY_S: Final = 0.05
 PATIENCE_S: Final = 20.0
 
 FINAL: Final = frozenset(state.name for state in State if state.is_final)
-
-
-class Backlog(Protocol):
-    """What the recorder has still to do."""
-
-    async def backlog(self) -> int:
-        """How many changes are not recorded."""
 
 
 class Cancelling:
@@ -38,14 +31,14 @@ class Cancelling:
         messages: Messages,
         changes: Changes,
         queries: Queries,
-        backlog: Backlog,
+        pointers: Pointers,
         keys: Keys,
         now_ms: Callable[[], int],
     ) -> None:
         self._messages = messages
         self._changes = changes
         self._queries = queries
-        self._backlog = backlog
+        self._pointers = pointers
         self._keys = keys
         self._now_ms = now_ms
 
@@ -72,7 +65,9 @@ class Cancelling:
 
     async def _sweep(self, wanted: Wanted) -> Cancelled:
         """Go through what is recorded, once everything accepted before this call is."""
-        await self._recorded()
+        if not await until_recorded(self._pointers, PATIENCE_S):
+            # A campaign that is half cancelled would be worse than a second call.
+            raise StateUnavailable("the records are far behind, so not all messages are known; call again")
         cancelled = too_late = 0
         token = ""
         while True:
@@ -84,17 +79,3 @@ class Cancelling:
             token = page.next
             if not token:
                 return Cancelled(cancelled, too_late)
-
-    async def _recorded(self) -> None:
-        """Wait until the recorder has seen what was there when the call began.
-
-        Raises StateUnavailable when that takes long: a campaign that is half cancelled would be worse than a second
-        call.
-        """
-        deadline = asyncio.get_running_loop().time() + PATIENCE_S
-        left = await self._backlog.backlog()
-        while left > 0:
-            if asyncio.get_running_loop().time() > deadline:
-                raise StateUnavailable("the records are far behind, so not all messages are known; call again")
-            await asyncio.sleep(LOOK_EVERY_S)
-            left = min(left, await self._backlog.backlog())

@@ -7,6 +7,7 @@ meets it again finds the decision made.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
@@ -78,12 +79,15 @@ class Decider:
             self._request(job, one, session) for job, one in zip(jobs, judged, strict=True) if one.error is None
         ]
         answers = iter(await self._admission.admit(requests))
-        return [
-            await self._finish(job, next(answers), now_ms)
-            if one.error is None
-            else await self._refuse(job, one.error, now_ms)
-            for job, one in zip(jobs, judged, strict=True)
-        ]
+        # All at once, so that their reads and writes travel together: a night's messages are many.
+        return await asyncio.gather(
+            *(
+                self._finish(job, next(answers), now_ms)
+                if one.error is None
+                else self._refuse(job, one.error, now_ms)
+                for job, one in zip(jobs, judged, strict=True)
+            )
+        )
 
     def _request(self, job: Job, judged: Judgement, session: Session) -> AdmitRequest:
         record, message, life = job.lived

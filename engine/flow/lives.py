@@ -57,7 +57,9 @@ def write(
     """Return a change of a life as a compare-and-set on its record. `done` are lane entries that led to it."""
     record, message, life = lived.record, lived.message, change.life
     partition = keys.partition_of(record.id)
-    change.give_back += leftover_charges(life)
+    spent, given_back = leftover_charges(life)
+    change.spend += spent
+    change.give_back += given_back
     return apply.Change(
         message_id=record.id,
         expected=record.n,

@@ -21,6 +21,7 @@ from engine.flow.breaker_judge import BreakerJudge
 from engine.flow.due import Due
 from engine.flow.intake import Accepted, Answer, Incoming, Intake
 from engine.flow.operating import Advanced
+from engine.flow.recorded import Pointers, until_recorded
 from engine.state.connection import Store
 from engine.state.control import Control
 from engine.state.timers import Timers
@@ -66,6 +67,7 @@ class Timeline:
         windows: Windows,
         judge: BreakerJudge,
         unfinished: Callable[[], Awaitable[int]],
+        pointers: Pointers,
         bell: Bell,
     ) -> None:
         self._clock = clock
@@ -79,6 +81,7 @@ class Timeline:
         self._windows = windows
         self._judge = judge
         self._unfinished = unfinished
+        self._pointers = pointers
         self._rung = True
         bell.listen(self._note)
         self._turn = asyncio.Lock()
@@ -137,12 +140,15 @@ class Timeline:
                 await self._step(next_ms)
             if until_ms is not None:
                 await self._set(until_ms)
+        # Who is told that all is done looks at the records next.
+        await until_recorded(self._pointers, PATIENCE_S)
         return Advanced(self._clock.now_ms(), True, await self._unfinished())
 
     async def at_rest(self, act: Callable[[], Awaitable[None]]) -> None:
         """Do something while time stands still, such as an operator's pause, and then what it leads to."""
         async with self._turn:
             await act()
+            self._rung = True  # it may have opened lanes
             await self._work()
 
     async def _move(self, until_ms: int) -> None:
@@ -153,7 +159,8 @@ class Timeline:
     async def _step(self, at_ms: int) -> None:
         await self._set(at_ms)
         await self._schedule.run_due(self._clock.now_ms())
-        await self._judge.run_once(self._clock.now_ms())
+        if await self._judge.run_once(self._clock.now_ms()):
+            self._rung = True  # it may have opened lanes
         await self._control.held.release_resumed(self._clock.now_ms())
         await self._work()
 

@@ -102,7 +102,8 @@ local function refuse_limits(asks, first)
       if at then
         local start = base + used[at + 2]
         local finish, passes = start + length(used[at + 3]), start + used[at + 4] + ask[5]
-        local full, soon = max > 0 and now < finish and used[at + 5] >= max, now < passes
+        -- Without an interval nothing is too soon, though messages that came together may be decided out of order.
+        local full, soon = max > 0 and now < finish and used[at + 5] >= max, ask[5] > 0 and now < passes
         if full or soon then
           local rule = full and ask[8] or ask[9]
           if not ask[6] then

@@ -130,7 +130,7 @@ class Admitter:
         ClockDiffers when it is more than 1 s off that of Redis, and what the Store raises. Some partitions may have
         decided all the same; call again to know.
         """
-        await self._learn(requests)
+        await self._learn_names(requests)
         groups = self._groups(requests)
         stamp = "" if stamp_ms is None else str(stamp_ms)
         replies = await self._store.pipeline([group.command(stamp) for group in groups])
@@ -140,17 +140,12 @@ class Admitter:
                 admitted[place] = _new(answer) if type(answer) is bytes else _not_new(answer, requests[place])
         return admitted
 
-    async def _learn(self, requests: Iterable[AdmitRequest]) -> None:
-        """Make the shape of every blueprint known, so that the rest needs no waiting."""
-        known = self._shapes
-        new = {
-            blueprint for r in requests if (blueprint := r.proposal.blueprint) is not None and blueprint not in known
-        }
+    async def _learn_names(self, requests: Iterable[AdmitRequest]) -> None:
+        """Make the number of every limit known, so that the rest needs no waiting."""
+        asked = {request.proposal.blueprint for request in requests}
+        new = [blueprint for blueprint in asked if blueprint is not None and blueprint not in self._shapes]
         if new:
-            numbers = await self._ids.of(ask.name for b in new for one in b.candidates for ask in one.limits)
-            if len(known) + len(new) > _SHAPES_KEPT:
-                self._shapes = {}
-            self._shapes.update((blueprint, _shape(blueprint, numbers)) for blueprint in new)
+            await self._ids.of(ask.name for blueprint in new for one in blueprint.candidates for ask in one.limits)
 
     def _groups(self, requests: Sequence[AdmitRequest]) -> list[_Group]:
         keys = self._store.keys
@@ -169,9 +164,14 @@ class Admitter:
 
     def _shape_for(self, request: AdmitRequest, blueprint: Blueprint) -> _Shape:
         earlier = request.earlier
-        if earlier is None or not (earlier.counted or earlier.paid):
-            return self._shapes[blueprint]
-        return _shape(_without_what_is_held(blueprint, request.proposal, earlier), self._ids.known)
+        if earlier is not None and (earlier.counted or earlier.paid):
+            return _shape(_without_what_is_held(blueprint, request.proposal, earlier), self._ids.known)
+        shape = self._shapes.get(blueprint)
+        if shape is None:
+            if len(self._shapes) >= _SHAPES_KEPT:
+                self._shapes.clear()
+            shape = self._shapes[blueprint] = _shape(blueprint, self._ids.known)
+        return shape
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -258,6 +258,7 @@ class _Group:
     def add(self, request: AdmitRequest, shape: _Shape | None) -> None:
         """Take up one message; `shape` is that of its blueprint."""
         message_id, user, proposal, outline, body, until_ms, asked, held_in, earlier = request
+        assert body is not None or earlier is not None  # a first decision stores it
         message, keys = proposal.message, self._keys
         refusals: Sequence[Any] | None = proposal.refusals
         variant = midnight_ms = 0

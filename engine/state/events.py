@@ -29,6 +29,7 @@ class Events:
     """The pointers of all partitions; all methods raise StateUnavailable."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._keys = [[store.keys.events(partition)] for partition in range(store.keys.partitions)]
         self._group = Group(store, GROUP)
 
@@ -53,6 +54,17 @@ class Events:
     async def backlog(self) -> int:
         """How many pointers are not done."""
         return sum(await self._group.lengths([key for each in self._keys for key in each]))
+
+    async def newest(self) -> list[str]:
+        """Return the newest pointer of each partition, for `is_done`; empty where there is none."""
+        replies = await self._store.pipeline([("XREVRANGE", key, "+", "-", "COUNT", 1) for (key,) in self._keys])
+        return [reply[0][0].decode() if reply else "" for reply in replies]
+
+    async def is_done(self, newest: Sequence[str]) -> bool:
+        """Are these done, and all before them?"""
+        asked = [(key, last) for (key,), last in zip(self._keys, newest, strict=True) if last]
+        replies = await self._store.pipeline([("XRANGE", key, "-", last, "COUNT", 1) for key, last in asked])
+        return not any(replies)
 
     def _share(self, count: int) -> int:
         return max(_LEAST_OF_EACH, count // len(self._keys))

@@ -163,7 +163,8 @@ class Rig:
             *(self.store.keys, self.messages, self.changes, lanes, self.identities, self.index),
             *(Control(self.store), self.windows, self.decider, self.clock),
         )
-        return parts, Dispatch(Providers(self.adapters), self.clock, self.policy, self.bounds, timeless)
+        self.dispatch = Dispatch(Providers(self.adapters), self.clock, self.policy, self.bounds, timeless)
+        return parts, self.dispatch
 
     def start(self, worker: Worker) -> Worker:
         """Let it run."""

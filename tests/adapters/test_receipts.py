@@ -146,15 +146,16 @@ async def test_after_it_was_recorded(rig: Rig) -> None:
 
 
 async def test_an_opt_out(rig: Rig) -> None:
-    """OPTED_OUT is noted for the user, on this channel and for this category, with its time; the delivery stands."""
+    """OPTED_OUT is noted for the user, this channel and this category, from when we know it; the delivery stands."""
     message_id = await rig.accept(user_id="u1")
     await rig.work()
+    rig.clock.advance(5_000)
     await rig.receipts().report([by_reference(message_id)])
 
     await rig.receipts().report([by_reference(message_id, ReceiptKind.OPTED_OUT)])
 
     user = (await rig.identities.read([("bank", "u1")]))["bank", "u1"]
-    assert user.opted_out_at("sms", "NOTIFICATION") == NOON
+    assert user.opted_out_at("sms", "NOTIFICATION") == NOON + 5_000
     assert (await rig.step(message_id)).state is State.DELIVERED
 
 

@@ -17,7 +17,7 @@ from engine.errors import StateUnavailable
 from engine.flow.lives import change_life
 from engine.state.apply import Change
 from engine.state.connection import Store
-from tests.adapters.rig import HOUR, NO_RECEIPTS, Rig, Scripted
+from tests.adapters.rig import HOUR, NO_RECEIPTS, PATIENCE_S, Rig, Scripted, traits, until
 
 # ---- a worker dies ----
 
@@ -135,7 +135,7 @@ async def test_a_provider_that_was_taken_out_of_the_settings(rig: Rig) -> None:
 
 async def test_two_workers_and_one_entry(rig: Rig) -> None:
     """A worker that was stopped for longer than its claim asks whether a step is still its own: one call in all."""
-    ids = [await rig.accept() for _ in range(20)]
+    ids = [await rig.accept(category="ONE_TIME_PASSWORD") for _ in range(20)]
     frozen, others = await rig.taken_by("frozen"), await rig.claimed_by("other")
     for hand in frozen:
         hand.sure_s = float("-inf")
@@ -145,7 +145,77 @@ async def test_two_workers_and_one_entry(rig: Rig) -> None:
 
     assert sorted(call.message_id for call in rig.adapter.calls) == sorted(ids)
     assert {(await rig.step(each)).state for each in ids} == {State.SENT}
+    assert [event for each in ids for event, _ in await rig.trace(each)] == [Event.ATTEMPTED, Event.ANSWERED] * 20
     assert await rig.waiting() == 0
+
+
+async def test_frozen_after_attempted_was_written(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was stopped between "attempted" and the call does not make it when the step is another's by then."""
+    message_id = await rig.accept(category="ONE_TIME_PASSWORD")
+    (hand,) = await rig.taken_by("frozen")
+    write = rig.changes.apply_one
+
+    async def freezes(change: Change) -> int:
+        monkeypatch.setattr(rig.changes, "apply_one", write)
+        version = await write(change)
+        hand.sure_s = float("-inf")
+        for other in await rig.claimed_by("other"):
+            await rig.sending("other").see_through(other)
+        return version
+
+    monkeypatch.setattr(rig.changes, "apply_one", freezes)
+    await rig.sending("frozen").see_through(hand)
+    assert not rig.adapter.calls
+
+    await rig.pass_time(500)
+    await rig.work()
+    assert [call.number for call in rig.adapter.calls] == [2]
+    assert (await rig.step(message_id)).state is State.SENT
+
+
+async def test_an_attempt_of_the_next_owner(rig: Rig) -> None:
+    """A worker that has lost an entry, which it had itself taken over, leaves the attempt of its next owner alone."""
+    message_id = await rig.accept(category="ONE_TIME_PASSWORD")
+    await rig.taken_by("dead")
+    (lost,) = await rig.claimed_by("frozen")
+    (hand,) = await rig.claimed_by("other")
+    rig.adapter.during = lambda: rig.sending("frozen").see_through(lost)
+
+    await rig.sending("other").see_through(hand)
+
+    assert [event for event, _ in await rig.trace(message_id)] == [Event.ATTEMPTED, Event.ANSWERED]
+    assert len(rig.adapter.calls) == 1
+
+
+async def test_an_attempt_of_nobody_known(rig: Rig) -> None:
+    """An open attempt that is not ours, of a step that nobody has dropped, is somebody's who is at it: hands off."""
+    message_id = await rig.accept()
+    (hand,) = await rig.taken_by("one")
+    await rig.attempted(message_id)
+
+    await rig.sending("one").see_through(hand)
+
+    assert (await rig.step(message_id)).attempt is not None
+    assert await rig.waiting() == 1
+
+
+async def test_claimed_from_itself(rig: Rig) -> None:
+    """A worker that finds its own step among those that nobody touched does not begin it a second time."""
+    worker = rig.start(rig.worker())
+    rig.adapter.open.clear()
+    rig.adapter.traits = traits(timeout_ms=PATIENCE_S * 1000)
+    message_id = await rig.accept()
+    await until(lambda: rig.adapter.calls)
+
+    taking = asyncio.ensure_future(worker.run_once())  # takes over everything, whoever had it
+    lane = rig.store.keys.lane(rig.store.keys.partition_of(message_id), "sms", "P2", False)
+    while (await rig.store.call("XPENDING", lane, "workers", "-", "+", 1))[0][3] == 1:
+        await asyncio.sleep(0)
+    rig.adapter.open.set()
+    await taking
+
+    assert (worker.in_hand, len(rig.adapter.calls)) == (0, 1)
+    assert [event for event, _ in await rig.trace(message_id)] == [Event.ATTEMPTED, Event.ANSWERED]
 
 
 @pytest.mark.parametrize("category", ["ONE_TIME_PASSWORD", "MARKETING"])
@@ -203,6 +273,22 @@ async def test_a_lost_compare_and_set(rig: Rig) -> None:
     assert (len(rig.adapter.calls), await rig.waiting()) == (1, 0)
 
 
+async def test_an_answer_outlives_its_entry(rig: Rig) -> None:
+    """An answer is written even when another worker has the entry by then, and the record has changed too."""
+    message_id = await rig.accept()
+    (hand,) = await rig.taken_by("one")
+    receipt = Receipt("carrier-a", ReceiptKind.READ, rig.clock.now_ms(), f"{message_id}.1.1")
+
+    async def much_happens() -> None:
+        hand.lost = True
+        await rig.receipts().report([receipt])
+
+    rig.adapter.during = much_happens
+    await rig.sending("one").see_through(hand)
+
+    assert (await rig.step(message_id)).state is State.DELIVERED
+
+
 async def test_cancelled_just_before(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message that is cancelled after it was read and before its attempt is written is not sent."""
     message_id = await rig.accept()
@@ -251,6 +337,21 @@ async def test_an_uncertain_write(rig: Rig, monkeypatch: pytest.MonkeyPatch, whi
     step = await rig.step(message_id)
     assert (step.state, [one.outcome for one in step.attempts]) == (State.SENT, ["OK"])
     assert (len(rig.adapter.calls), rig.adapter.asked, await rig.waiting()) == (1, [], 0)
+
+
+async def test_an_uncertain_fail_over(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that was handed to the next provider by a write that nobody confirmed goes there all the same."""
+    first, second = Scripted("carrier-a"), Scripted("carrier-b")
+    rig = Rig(store, first, second)
+    monkeypatch.setattr("adapters.sending.TROUBLE_S", (0.001, 0.001))
+    monkeypatch.setattr(rig.changes, "apply_one", fails_after(rig.changes.apply_one, 2))
+    first.answers = [Result(Outcome.AUTH)]
+    message_id = await rig.accept()
+
+    await rig.work()
+
+    assert [one.outcome for one in (await rig.step(message_id)).attempts] == ["AUTH", "OK"]
+    assert await rig.waiting() == 0
 
 
 async def test_an_answer_is_kept_while_the_state_is_away(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -249,6 +249,22 @@ async def test_nobody_is_well_for_a_step(store: Store) -> None:
     assert (len(first.calls), len(second.calls)) == (0, 1)
 
 
+async def test_the_next_provider_is_away(store: Store) -> None:
+    """When one provider is out for a step and the other one paused, the step waits for that one: it has not failed."""
+    first, second = Scripted("carrier-a"), Scripted("carrier-b")
+    rig = Rig(store, first, second)
+    await rig.control.pause(PauseScope.PROVIDER, "carrier-b", "ops", "", NOON)
+    first.answers = [Result(Outcome.CONFIG)]
+    message_id = await rig.accept()
+
+    await rig.work()
+    await rig.control.resume(PauseScope.PROVIDER, "carrier-b", NOON)
+    await rig.pass_time(5_000)
+    await rig.work()
+
+    assert [one.provider for one in (await rig.step(message_id)).attempts] == ["carrier-a", "carrier-b"]
+
+
 async def test_the_lanes_of_a_paused_channel_are_not_read(rig: Rig) -> None:
     """A paused channel's steps stay where they are."""
     await rig.control.pause(PauseScope.CHANNEL, "sms", "ops", "", NOON)
@@ -287,8 +303,8 @@ async def test_a_stale_step_is_decided_again(rig: Rig) -> None:
 async def test_an_opt_out_after_the_decision(rig: Rig) -> None:
     """An opt-out that is newer than the decision leads to another one; an older one does not."""
     rig.decider.drops = True
-    await rig.identities.opt_out(("bank", "u1"), "sms", "NOTIFICATION", NOON)
-    await rig.identities.opt_out(("bank", "u2"), "", "NOTIFICATION", NOON + 1)
+    await rig.identities.opt_out(("bank", "u1"), "sms", "NOTIFICATION", NOON - 1)
+    await rig.identities.opt_out(("bank", "u2"), "", "NOTIFICATION", NOON)
     sent, dropped = await rig.accept(), await rig.accept()
 
     await rig.work()
@@ -424,6 +440,36 @@ async def test_calls_at_once_are_bounded(rig: Rig) -> None:
     await rig.work()
 
     assert (len(rig.adapter.calls), rig.adapter.most_at_once) == (20, 3)
+
+
+async def test_the_urgent_overtakes(rig: Rig) -> None:
+    """With more in hand than the provider can do with, an urgent step still comes in, and goes next."""
+    rig.bounds["carrier-a"] = Bounds(concurrency=1, timeout_ms=PATIENCE_S * 1000)
+    rig.adapter.open.clear()
+    worker = rig.start(rig.worker())
+    for _ in range(12):
+        await rig.accept(category="MARKETING", priority="P3")
+    door = rig.dispatch.gates["carrier-a"]
+    await until(lambda: rig.adapter.calls and door.waiting and 1 + door.waiting == worker.in_hand)
+    waiting = door.waiting
+    await rig.accept(category="ONE_TIME_PASSWORD", priority="P0")
+    await until(lambda: door.waiting > waiting)
+
+    rig.adapter.open.set()
+    await until(lambda: len(rig.adapter.calls) == 13)
+    assert [call.priority for call in rig.adapter.calls[:3]] == ["P3", "P0", "P3"]
+
+
+async def test_a_provider_that_refuses_everything(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody is told, once and not for every message."""
+    rig.adapter.answers = [Result(Outcome.AUTH, code="401", detail="bad key")] * 3
+    for _ in range(3):
+        await rig.accept()
+
+    await rig.work()
+
+    told = [one.getMessage() for one in caplog.records if "somebody must act" in one.getMessage()]
+    assert told == ["the provider carrier-a refuses every message (AUTH 401 bad key): somebody must act"]
 
 
 async def test_drain(rig: Rig) -> None:

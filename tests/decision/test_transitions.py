@@ -148,10 +148,24 @@ def test_a_step_refused_when_decided_again_gives_back_its_charge() -> None:
     refused = Admission((), (Refusal(Reason.OPTED_OUT, 7),))
     decide_again(life, proposal("DISTRIBUTION", "sms", now_ms=70_000), refused)
 
-    assert leftover_charges(life) == [SMS]
+    assert leftover_charges(life) == ([], [SMS])
     assert life.state is State.DROPPED
     assert life.counted == {("daily", "", 0)}
     assert life.paid == set()
+
+
+def test_what_may_have_gone_out_is_never_given_back() -> None:
+    """A step with an attempt of unknown fate that is cancelled ends as UNKNOWN, and its charge is spent."""
+    life = life_of("DISTRIBUTION", "sms")
+    change, step = attempt(life, 1), life.step(1)
+    assert step is not None
+    transitions.answer(change, step, step.attempts[-1], "AMBIGUOUS", "", "")
+    transitions.retry(change, step, 3_000)
+
+    cancelled = transitions.cancel(life, 2_500)
+    assert cancelled is not None
+    assert step.state is State.UNKNOWN
+    assert (cancelled.spend, cancelled.give_back) == ([SMS], [])
 
 
 def test_a_hold_of_the_whole_message_holds_every_unsent_step() -> None:
@@ -200,9 +214,11 @@ def test_whatever_happens_money_and_final_states_are_kept(strategy: str, things:
         change = happen(life, thing, number, 2_000 + at)
         if change is None:
             continue
-        change.give_back += leftover_charges(life)
+        spent, given_back = leftover_charges(life)
+        change.spend += spent
+        change.give_back += given_back
         if thing == "decide":
-            charged += sum(len(step.charges) for step in life.steps) + len(change.give_back) - held
+            charged += sum(len(step.charges) for step in life.steps) + len(given_back) + len(spent) - held
         moved += len(change.spend) + len(change.give_back)
         assert all(life.step(n).state is state for n, state in before.items() if state.is_final)  # type: ignore[union-attr]
         assert unpack_life(pack_life(life)) == life

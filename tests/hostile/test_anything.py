@@ -108,6 +108,7 @@ def test_a_full_count_stays_full(client: Client, count: int) -> None:
     now_ms = NOW_S * 1000
     uses = request.state.ledger.users.add(tenant="bank", user_id="u1").uses
     uses.add(limit="all", start_ms=now_ms - 500, end_ms=now_ms + 500, last_ms=now_ms - 500, count=count)
+    request.state.accounts.CopyFrom(good_request().state.accounts)
     answer = client.batch(request)
 
     assert answer.code == "OK"
@@ -141,7 +142,8 @@ def test_the_longest_text_costs_what_it_costs(client: Client) -> None:
     request.message.addresses[0].channel = "sms"
     request.state.users.users[0].ClearField("bindings")
     request.message.content.text = "`" * 65_000
-    request.state.ClearField("accounts")
+    for account in request.state.accounts.accounts:
+        account.left_micros = 2**63 - 1
     step = client.evaluate(request).response.decision.plan.steps[0]
 
     parts = -(-65_000 // 67)
@@ -154,8 +156,6 @@ def test_the_changes_are_a_state(client: Client) -> None:
     state = state_pb2.State()
     for _ in range(50):
         request = good_batch(random, 4, trace=False)
-        del request.state.accounts.accounts[:]
-        request.state.ClearField("accounts")
         request.state.ledger.CopyFrom(state.ledger)
         answer = client.batch(request)
         assert answer.code == "OK"

@@ -477,3 +477,14 @@ async def sweep(store: Store, ledger: Ledger, now_ms: int, uses: dict[Any, Any])
     assert await ledger.sweep(now_ms + 1, store.keys.buckets) == 1
     assert (await ledger.peek([Asked(("t", "u"), list(uses))]))["t", "u"] == {}
     return len(uses)
+
+
+async def test_many_blueprints_are_forgotten_and_made_again(
+    store: Store, admitter: Admitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept of blueprints is bounded; a message of a forgotten one is admitted like any other."""
+    monkeypatch.setattr("engine.state.admit._SHAPES_KEPT", 2)
+    asked = [blueprint(candidate("sms", [limit(f"l{n}")])) for n in range(5)]
+    wanted = [request(store.keys, proposal(asked[n % 5], uses=[(f"l{n % 5}", "")]), f"r{n}") for n in range(10)]
+
+    assert [one.admission for one in await admitter.admit(wanted, None)] == [SENT] * 10

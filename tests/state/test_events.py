@@ -48,3 +48,20 @@ async def test_no_partition_is_starved(store: Store) -> None:
     assert {pointer.partition for pointer in first} == set(range(store.keys.partitions))
     assert len(first) == 64
     assert sorted(first, key=lambda p: (p.partition, p.entry_id)) == first
+
+
+async def test_what_has_happened_can_be_waited_for(store: Store) -> None:
+    """What was pointed at until now is done when its pointers are, whatever comes after it."""
+    events = Events(store)
+    assert await events.is_done(await events.newest())
+    for user in range(20):
+        await write_record(store, user)
+    newest = await events.newest()
+    before = await events.read("r1", 100)
+    await write_record(store, 99)
+
+    await events.done(before[1:])
+    assert not await events.is_done(newest)
+    await events.done(before)
+    assert await events.is_done(newest)
+    assert await events.backlog() == 1
