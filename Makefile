@@ -2,6 +2,7 @@
 
 BIN := .venv/bin
 BANK := examples/bank
+YEAR := data/year
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -13,8 +14,9 @@ help:      ## this list
 setup:     ## .venv with the pinned packages; asks the system for a C compiler and Python's headers where they are missing
 	@scripts/setup
 
-run: setup ## decide a year of real bank transactions and show what came out
-	$(BIN)/signalbox evaluate $(BANK)/transactions.csv.gz --map $(BANK)/map.yaml
+run: setup ## send the messages of a real year, by a simulated carrier, and show what became of them
+	rm -rf $(YEAR)
+	$(BIN)/signalbox send $(BANK)/transactions.csv.gz --map $(BANK)/map.yaml --data-dir $(YEAR) --wait --trace
 
 serve: setup ## the server, on a loopback address, with its data in ./data
 	$(BIN)/signalbox serve --data-dir data
@@ -50,6 +52,8 @@ bench: setup ## the benchmarks, each with its yardstick
 	$(BIN)/python bench/match.py
 	$(BIN)/python bench/evaluate.py
 	$(BIN)/python bench/reload.py
+	$(BIN)/python bench/send.py
+	$(BIN)/python bench/latency.py
 
 clean:     ## take away what tools left behind; .venv and data stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -15,7 +15,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import StrEnum
@@ -145,6 +145,16 @@ async def start(config: Config, parts: AsyncExitStack, role: Role = Role.ALL) ->
 # ---- what every process has ----
 
 
+def on_time_of(state: State) -> Callable[[], Awaitable[None]]:
+    """What raises ClockDiffers when this machine's clock is not to be gone by; the messages' own is always right."""
+
+    async def on_time() -> None:
+        if not isinstance(state.clock, HandClock):
+            await state.store.check_clock(state.clock)
+
+    return on_time
+
+
 def own_directory(path: Path, role: Role, parts: AsyncExitStack) -> DataDirectory:
     """Lock what this process keeps for itself: the whole directory, or for a further process a folder in it."""
     if role in (Role.ALL, Role.INTAKE):
@@ -237,6 +247,7 @@ async def build_flow(config: Config, state: State, rules: Rules, timeless: bool)
             windows=state.windows,
             decider=decider,
             clock=clock,
+            on_time=on_time_of(state),
         ),
         Dispatch(providers, clock, policy, bounds, timeless),
         WorkerSettings(
@@ -279,7 +290,11 @@ async def start_worker(flow: Flow, parts: AsyncExitStack) -> None:
 def start_recorder(state: State, parts: AsyncExitStack) -> None:
     """Record what became of messages."""
     asked = asyncio.Event()
-    recorder = Recorder(state.messages, state.events, state.database, state.clock, HERE, committed=state.feed.wake)
+    recorder = Recorder(
+        *(state.messages, state.events, state.database, state.clock, HERE),
+        committed=state.feed.wake,
+        on_time=on_time_of(state),
+    )
     task = asyncio.create_task(recorder.run(asked), name="recorder")
 
     async def finish() -> None:
@@ -290,22 +305,28 @@ def start_recorder(state: State, parts: AsyncExitStack) -> None:
 
 
 def start_movers(config: Config, state: State, flow: Flow, parts: AsyncExitStack) -> None:
-    """Let fall due what is due, judge breakers, release what a pause held, forget limits that are over."""
-    now_ms = state.clock.now_ms
+    """Let fall due what is due, judge breakers, release what a pause held, forget limits that are over.
+
+    Nothing of this is done by a clock that is wrong: it would end waits and free limits before their time.
+    """
+    now_ms, on_time = state.clock.now_ms, on_time_of(state)
     most = max(1, round(config.worker.release_rate * DUE_EVERY_S))
 
     async def due() -> bool:
         # Never at once again: the pause between two looks is what bounds the rate.
+        await on_time()
         await flow.due.run_once(now_ms(), most)
         return False
 
     async def judge() -> bool:
+        await on_time()
         return await flow.judge.run_once(now_ms()) > 0
 
     async def release() -> bool:
         return await state.control.held.release_resumed(now_ms()) > 0
 
     async def sweep() -> bool:
+        await on_time()
         await state.ledger.sweep(now_ms())
         return False
 
@@ -360,7 +381,6 @@ async def start_timeline(state: State, flow: Flow, schedule: TimelineSchedule) -
         flow.worker,
         schedule,
         state.control,
-        state.windows,
         flow.judge,
         state.queries.unfinished,
         state.events,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -30,7 +30,7 @@ from engine.decision.life import Step
 from engine.decision.model import Message, Reason
 from engine.decision.transitions import Look, look
 from engine.errors import SignalboxError
-from engine.flow.deciding import Job
+from engine.flow.deciding import LATER_MS, Job
 from engine.flow.deciding import Outcome as Decided
 from engine.flow.lives import Lived, read_life, write
 from engine.state import apply
@@ -66,9 +66,13 @@ class Deciding(Protocol):
         ...
 
 
+async def _always() -> None:
+    """The messages' clock is right by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a worker works with."""
+    """What a worker works with. `on_time` raises ClockDiffers when nothing may end by the clock as it is."""
 
     keys: Keys
     messages: Messages
@@ -80,6 +84,7 @@ class Parts:
     windows: Windows
     decider: Deciding
     clock: Clock
+    on_time: Callable[[], Awaitable[None]] = _always
 
 
 class Hand:
@@ -172,10 +177,13 @@ class Sending:
             return await self._done(entry, record)
         now_ms = self._parts.clock.now_ms()
         match look(lived.life, entry.step, now_ms):
-            case Look.GONE:
+            case Look.GONE if lived.record.later_outline is None:
                 return await self._done(entry, record)
+            case Look.GONE:
+                # Somebody decided it again and died before what follows for its charges and its end was written.
+                return await self._apply(lived, transitions.settle_up(lived.life, now_ms), [entry]) > 0
             case Look.EXPIRED:
-                return await self._apply(lived, transitions.expire(lived.life, now_ms), [entry]) > 0
+                return await self._expire(entry, lived)
             case Look.OPEN:
                 return await self._open(hand, lived)
             case Look.STALE if not hand.decided:
@@ -190,8 +198,18 @@ class Sending:
     async def _apply(self, lived: Lived, change: Change, done: Sequence[Entry] = ()) -> int:
         return await self._parts.changes.apply_one(write(lived, change, self._parts.keys, done))
 
+    async def _expire(self, entry: Entry, lived: Lived) -> bool:
+        """Its time is over, unless it is the clock that is wrong."""
+        await self._parts.on_time()
+        now_ms = self._parts.clock.now_ms()
+        if now_ms < lived.life.expire_ms:
+            return False
+        return await self._apply(lived, transitions.expire(lived.life, now_ms), [entry]) > 0
+
     async def _again(self, hand: Hand, lived: Lived) -> bool:
         decided = await self._deciding.one(Job(lived, hand.entry.step, hand.entry))
+        if decided is Decided.LATER:
+            return await self._look_later(hand, lived, _step_of(lived, hand.entry), LATER_MS)
         hand.decided = decided is Decided.TAKEN
         return decided is Decided.MOVED
 
@@ -242,7 +260,7 @@ class Sending:
         return await self._parts.changes.apply_one(change) > 0
 
     async def _look_later(self, hand: Hand, lived: Lived, step: Step, for_ms: int) -> bool:
-        """Its own providers are away while others of the channel send: a timer brings it back."""
+        """What it needs is away while others of the channel send: a timer brings it back."""
         life = lived.life
         due_ms = min(self._parts.clock.now_ms() + for_ms, life.expire_ms)
         timer = apply.SetTimer(life.priority, Timer.RETRY, step.number, due_ms)
@@ -258,7 +276,7 @@ class Sending:
     async def _attempt(self, hand: Hand, lived: Lived, step: Step, adapter: Adapter) -> bool:
         """Write "attempted", then call."""
         change = Change(lived.life, self._parts.clock.now_ms())
-        begun = transitions.attempt(change, step, adapter.name, step.may_have_gone_out)
+        begun = transitions.attempt(change, step, adapter.name, step.may_be_doubled)
         if not await self._surely_ours(hand):
             return True
         hand.begun = begun.number

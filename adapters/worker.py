@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from random import random
 from typing import Final
 
@@ -149,10 +150,14 @@ class Worker:
             done += (taken := await self._claim(0))
             self._alone = not taken
             await self._all_done()
-        while taken := await self._take():
-            done += taken
+        more = True
+        while more:
+            self._woken.clear()
+            before = len(self._hands)
+            more = await self._take_all()
+            done += len(self._hands) - before
             await self._all_done()
-        await self._parts.windows.flush()
+            more = more or self._woken.is_set()
         return done
 
     async def _all_done(self) -> None:
@@ -169,8 +174,8 @@ class Worker:
     async def _take(self) -> int:
         """Take in hand what there is room for; return how many steps that were."""
         self._dispatch.look(await self._parts.control.view())
-        taken = 0
         self._full = False
+        taken = 0
         for channel in self._wanted:
             lanes, room = self._room(channel)
             if room > 0:
@@ -178,6 +183,17 @@ class Worker:
             elif lanes:
                 self._full = True
         return taken
+
+    async def _take_all(self) -> bool:
+        """Take in hand, in one look, something of everything there is; return whether more may be left."""
+        self._dispatch.look(await self._parts.control.view())
+        found = {channel: self._room(channel) for channel in self._wanted}
+        self._full = any(lanes and room <= 0 for lanes, room in found.values())
+        wanted = [lane for lanes, room in found.values() if room > 0 for lane in lanes]
+        least = min((room for _lanes, room in found.values() if room > 0), default=0)
+        wanted.sort(key=itemgetter(1))
+        taken = await self._read(wanted, least) if wanted else 0
+        return self._full or taken >= max(1, least // self._parts.keys.partitions)
 
     def _room(self, channel: str) -> tuple[list[Wanted], int]:
         """Which lanes of a channel to read, and how much: when there is enough in hand the urgent ones only.

@@ -15,23 +15,21 @@ from rich.console import Console
 from cli.client import connected, explain_error
 from cli.console import wide_console
 from cli.evaluation.batches import in_batches
-from cli.evaluation.channels import known_channels, unknown_channels
 from cli.evaluation.explain import explanation_json, show_explanation
 from cli.evaluation.pick import Explained, Pick
 from cli.evaluation.progress import progress_on
-from cli.evaluation.rejects import Grouped, Rejects
+from cli.evaluation.rejects import Rejects
 from cli.evaluation.report import show_report
 from cli.evaluation.run import CALL_SECONDS, Run
 from cli.evaluation.state import KeptState
 from cli.interrupts import let_signals_interrupt
-from cli.mapping.compile import load_map
 from cli.mapping.messages import MessageStream, survey
 from cli.mapping.model import EventMap
-from cli.mapping.problems import MapRefused, TableBroken, UnknownJoin
-from cli.mapping.rows import Partners, RowReader, load_partners
+from cli.mapping.problems import TableBroken
+from cli.mapping.rows import RowReader
+from cli.preparing import prepare, warn_of_unknown_channels
 from cli.private_server import private_server, rules_root
 from cli.problems import PROBLEMS, BrokenOff, CannotStart
-from engine.ruleset.issues import Issue, render
 from signalbox.v1 import decision_service_pb2_grpc
 
 _EXAMPLE = """\b
@@ -74,13 +72,13 @@ def evaluate(
     """
     if server and rules:
         raise click.UsageError("--rules is for the private server; a server given by --server has rules of its own")
-    event_map, partners = _prepare(map_file, _pairs(joins))
+    event_map, partners = prepare(map_file, joins)
     try:
         surveyed = survey(event_map, file)
         stream = MessageStream(event_map, RowReader(event_map, partners), surveyed.in_order)
         by = server or rules_root(rules)
         if isinstance(by, Path):
-            _warn(unknown_channels(event_map, known_channels(by)))
+            warn_of_unknown_channels(event_map, by)
         with _deciding(by) as stub, Rejects(rejects) as refused:
             state, pick = KeptState(event_map.tenant, event_map.accounts), Pick(explain)
             with progress_on(Console(stderr=True), surveyed.rows, stream) as progress:
@@ -109,49 +107,6 @@ def evaluate(
         )
     if run.tally.read and not run.tally.decided:
         click.get_current_context().exit(PROBLEMS)
-
-
-def _prepare(map_file: Path, joins: dict[str, Path]) -> tuple[EventMap, list[Partners]]:
-    """Read the map and the tables that it joins. Raises CannotStart with everything that is wrong."""
-    console = Console(stderr=True)
-    try:
-        event_map = load_map(map_file)
-        partners = load_partners(event_map, joins)
-    except MapRefused as refused:
-        raise CannotStart(f"the map cannot be used\n{render(refused.issues, console.is_terminal)}") from None
-    except TableBroken as broken:
-        raise CannotStart(str(broken), broken.hint) from broken
-    except UnknownJoin as unknown:
-        raise CannotStart(str(unknown)) from unknown
-    except OSError as error:
-        raise CannotStart(f"{map_file}: {error.strerror}") from error
-    _warn(event_map.warnings)
-    for table in partners:
-        _tell_left_out(table)
-    return event_map, partners
-
-
-def _warn(warnings: Sequence[Issue]) -> None:
-    if warnings:
-        click.echo(render(warnings, Console(stderr=True).is_terminal), err=True)
-
-
-def _tell_left_out(table: Partners) -> None:
-    left_out = Grouped()
-    for bad in table.problems:
-        left_out.add(bad.line, "", bad.causes)
-    for line in left_out.told("they are no partners either"):
-        click.echo(f"{table.file}: left out: {line}", err=True)
-
-
-def _pairs(joins: Sequence[str]) -> dict[str, Path]:
-    pairs = {}
-    for join in joins:
-        name, sign, file = join.partition("=")
-        if not (name and sign and file):
-            raise click.UsageError(f"--join {join}: expected NAME=FILE, such as client=clients.csv")
-        pairs[name] = Path(file)
-    return pairs
 
 
 @contextmanager

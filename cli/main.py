@@ -21,7 +21,13 @@ TRACEBACK: Final = "SIGNALBOX_TRACEBACK"
 
 _COMMANDS: Final = {
     "serve": ("cli.serve:serve", "Run the server."),
+    "send": ("cli.send:send", "Send the messages that the rows of a file lead to."),
     "evaluate": ("cli.evaluate:evaluate", "Decide what the rows of a file would lead to, and show it."),
+    "trace": ("cli.trace:trace", "Tell all about one message: its decision, and every event in order."),
+    "messages": ("cli.messages:messages", "List messages, and take them back."),
+    "channels": ("cli.channels:channels", "See how the sending is; pause it and go on."),
+    "dead-letters": ("cli.dead_letters:dead_letters", "See what failed for good, and send it anew."),
+    "accounts": ("cli.accounts:accounts", "See the accounts, and put money in."),
     "rules": ("cli.rules:rules", "Check, test and look after the rules."),
 }
 """The commands in the order of the help. Each is imported when it is called: `--help` need not wait for gRPC."""

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from cli.private_server import rules_home
+from cli.private_server import SERVER_VARIABLE, rules_home
 from cli.problems import CANNOT_START
 from engine.config import Config, load_config, render_template
 from engine.errors import RuleSetRefused, SignalboxError
@@ -25,6 +25,9 @@ FLAGS = {
     "dev": ("rules", "dev"),
 }
 """Which setting each flag sets."""
+
+ROLES = ("all", "intake", "worker", "recorder")
+"""See `server.Role`."""
 
 
 @click.command()
@@ -44,21 +47,31 @@ FLAGS = {
     help="The folder with each version's rule tests. Default: ./rule_tests, or the checkout's with its rules.",
 )
 @click.option("--dev", is_flag=True, default=None, help="Load the served version again whenever it is edited.")
-def serve(config_file: Path | None, print_config: bool, **flags: Any) -> None:
+@click.option(
+    "--role",
+    type=click.Choice(ROLES),
+    default=ROLES[0],
+    show_default=True,
+    help="What this process does, where several share one state: answer calls, send, or record. `all` needs no other.",
+)
+def serve(config_file: Path | None, print_config: bool, role: str, **flags: Any) -> None:
     """Run the server until it is asked to stop (Ctrl-C or SIGTERM).
 
-    When it is ready it writes one line to standard output: ready grpc=HOST:PORT http=-
+    When it is ready it writes one line to standard output: ready grpc=HOST:PORT http=-, with grpc=- where its role
+    answers no calls.
     """
     if print_config:
         click.echo(render_template(), nl=False)
         return
     try:
         given = {FLAGS[name]: (_spelled(name), value) for name, value in flags.items() if value is not None}
-        config = with_rules(load_config(config_file, os.environ, given))
+        # That variable is for the commands that speak to a server, and would only earn a warning here.
+        environment = {name: value for name, value in os.environ.items() if name != SERVER_VARIABLE}
+        config = with_rules(load_config(config_file, environment, given))
         start_logging(config.log.level, config.log.format)
-        from server import run  # 0.2 s, which `--help` and a mistake in the settings need not wait for
+        from server import Role, run  # 0.2 s, which `--help` and a mistake in the settings need not wait for
 
-        run(config, ready)
+        run(config, ready, Role(role))
     except RuleSetRefused as refusal:
         place = config.rules.dir.absolute()
         _cannot_start(f"{refusal} (rules folder: {place}; {_advice(refusal, config.rules.tests_dir)})")

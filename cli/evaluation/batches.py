@@ -28,8 +28,12 @@ def in_batches(
     size: int,
     breakers: tuple[BreakerTime, ...] | None,
     reject: Callable[[Rejected], None],
+    begins: Callable[[Prepared], bool] | None = None,
 ) -> Iterator[Batch]:
-    """Collect messages into batches of at most `size`; what the map rejects goes to `reject` at once."""
+    """Collect messages into batches of at most `size`; what the map rejects goes to `reject` at once.
+
+    A message for which `begins` holds is the first of its batch.
+    """
     states = BreakerStates(breakers)
     batch = Batch()
     for message in stream:
@@ -38,7 +42,8 @@ def in_batches(
             continue
         now = states.at(message.at_ms)
         known = batch.users.get(message.user_id, message.user)
-        if len(batch.messages) >= size or known is not message.user or batch.breakers is not now:
+        cut = len(batch.messages) >= size or known is not message.user or batch.breakers is not now
+        if cut or (begins is not None and begins(message)):
             if batch.messages:
                 yield batch
             batch = Batch(breakers=now)

@@ -17,7 +17,11 @@ from cli.evaluation.tally import name_of
 from signalbox.v1 import decision_pb2, message_pb2
 
 MOST_RULED = 100
-_COLOURS = {"SEND": "green", "HOLD": "yellow", "DROP": "red", "TAKEN": "green", "HELD": "yellow", "REFUSED": "red"}
+_COLOURS = {
+    **dict.fromkeys(("SEND", "TAKEN", "DELIVERED", "NORMAL"), "green"),
+    **dict.fromkeys(("HOLD", "HELD", "EXPIRED", "CANCELLED", "UNCONFIRMED", "UNKNOWN", "SLOW"), "yellow"),
+    **dict.fromkeys(("DROP", "REFUSED", "DROPPED", "FAILED", "PAUSED"), "red"),
+}
 
 
 def explanation_json(explained: Explained) -> dict[str, Any]:
@@ -44,7 +48,7 @@ def show_explanation(console: Console, explained: Explained, zone: str) -> None:
     if message.content.text or message.content.title:
         console.print(f"[italic]{escape(message.content.text or message.content.title)}[/]", highlight=False)
     console.print()
-    console.print(_headline(decision, zone), highlight=False)
+    console.print(headline(decision, zone), highlight=False)
     show_trace(console, explained.trace)
 
 
@@ -55,7 +59,7 @@ def show_trace(console: Console, trace: decision_pb2.Trace) -> None:
     for candidate in trace.candidates:
         result = name_of(decision_pb2.CandidateTrace.Result, candidate.result)
         console.print(
-            f"  {escape(candidate.channel):<{width}}  {_coloured(result.replace('_', ' '), result)}", highlight=False
+            f"  {escape(candidate.channel):<{width}}  {coloured(result.replace('_', ' '), result)}", highlight=False
         )
         for check in candidate.checks:
             console.print(f"    {_check(check)}", highlight=False, soft_wrap=True)
@@ -75,13 +79,14 @@ def show_trace(console: Console, trace: decision_pb2.Trace) -> None:
 
 
 def _check(check: decision_pb2.CheckTrace) -> str:
-    result = "passed" if check.passed else _coloured(name_of(decision_pb2.Reason, check.reason), "REFUSED")
+    result = "passed" if check.passed else coloured(name_of(decision_pb2.Reason, check.reason), "REFUSED")
     return f"{result} {': '.join(escape(part) for part in (check.rule_id, check.detail) if part)}"
 
 
-def _headline(decision: decision_pb2.Decision, zone: str) -> str:
+def headline(decision: decision_pb2.Decision, zone: str) -> str:
+    """Return a decision in one line, with the times in `zone`."""
     verdict = name_of(decision_pb2.Verdict, decision.verdict)
-    parts = [f"[bold]{_coloured(verdict, verdict)}[/]"]
+    parts = [f"[bold]{coloured(verdict, verdict)}[/]"]
     if decision.reason:
         parts.append(name_of(decision_pb2.Reason, decision.reason))
     if decision.HasField("until"):
@@ -95,7 +100,8 @@ def _headline(decision: decision_pb2.Decision, zone: str) -> str:
     return ", ".join(parts)
 
 
-def _coloured(text: str, key: str) -> str:
+def coloured(text: str, key: str) -> str:
+    """Return a text in the colour of a word such as SEND or DELIVERED."""
     colour = _COLOURS.get(key)
     return f"[{colour}]{text}[/]" if colour else text
 

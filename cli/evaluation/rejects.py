@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from io import SEEK_END
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
@@ -71,36 +73,63 @@ class Grouped:
 
 
 class Rejects:
-    """Takes in rejected rows; a context manager because of its file."""
+    """Takes in rejected rows; a context manager because of its file.
 
-    def __init__(self, file: Path | None) -> None:
+    `kept_bytes` of the file stay, which an earlier run has written. A file that is `only_if_needed` is made with the
+    first row that is rejected.
+    """
+
+    def __init__(self, file: Path | None, kept_bytes: int = 0, only_if_needed: bool = False) -> None:
         self.count = 0
         self._grouped = Grouped()
         self._path = file
-        self._file: IO[str] | None = None
+        self._kept_bytes = kept_bytes
+        self._only_if_needed = only_if_needed
+        self._file: IO[bytes] | None = None
 
     def __enter__(self) -> Rejects:
         if self._path is not None:
-            try:
-                self._file = self._path.open("w", encoding="utf-8")
-            except OSError as error:
-                raise CannotStart(f"--rejects {self._path}: {error.strerror}") from error
+            if self._only_if_needed and not self._kept_bytes:
+                with suppress(OSError):
+                    self._path.unlink(missing_ok=True)
+            else:
+                self._open(self._path)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._file is not None:
             self._file.close()
 
+    def _open(self, path: Path) -> None:
+        try:
+            if not self._kept_bytes or not path.exists():
+                self._file = path.open("wb")
+                return
+            self._file = path.open("r+b")
+            self._file.truncate(min(self._kept_bytes, self._file.seek(0, SEEK_END)))
+            self._file.seek(0, SEEK_END)
+        except OSError as error:
+            raise CannotStart(f"the reject file {path}: {error.strerror}") from error
+
     def add(self, rejected: Rejected) -> None:
         """Count a rejected row or message."""
         self.count += 1
         self._grouped.add(rejected.line, rejected.message, rejected.causes)
+        if self._path is not None and self._file is None:
+            self._open(self._path)
         if self._file is not None:
             line = {"line": rejected.line, "message": rejected.message, "reason": rejected.reason}
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+
+    def written_bytes(self) -> int:
+        """Return how long the file is, all that was added included."""
+        if self._file is None:
+            return self._kept_bytes
+        self._file.flush()
+        return self._file.tell() if self._file.seekable() else 0
 
     def show(self, console: Console) -> None:
         """Tell what was rejected, alike reasons together."""
-        whole = f"see {self._path}" if self._path else "--rejects FILE writes all of them down"
+        whole = f"see {self._path}" if self._path is not None else "--rejects FILE writes all of them down"
         for line in self._grouped.told(whole):
             console.print(f"[yellow]rejected[/] {escape(line)}", soft_wrap=True, highlight=False)

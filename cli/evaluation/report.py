@@ -36,14 +36,14 @@ def show_report(console: Console, run: Run, seconds: float, event_map: EventMap,
         return
     sends = tally.verdicts["SEND"]
     counted = [
-        _table("Verdicts", tally.verdicts, tally.decided),
-        _table("Strategies (of SEND)", tally.strategies, sends),
-        _table("Channels (steps admitted)", tally.channels, tally.channels.total()),
+        count_table("Verdicts", tally.verdicts, tally.decided),
+        count_table("Strategies (of SEND)", tally.strategies, sends),
+        count_table("Channels (steps admitted)", tally.channels, tally.channels.total()),
     ]
     sections: list[RenderableType] = [Columns([table for table in counted if table.rows], padding=(0, 3))]
     barred = [
-        _table("Reasons (of HOLD and DROP)", tally.reasons, tally.decided - sends, bars=True),
-        _table("Deciding rules", tally.rules, tally.decided, bars=True),
+        count_table("Reasons (of HOLD and DROP)", tally.reasons, tally.decided - sends, bars=True),
+        count_table("Deciding rules", tally.rules, tally.decided, bars=True),
     ]
     sections += [table for table in barred if table.rows]
     if event_map.accounts:
@@ -53,7 +53,8 @@ def show_report(console: Console, run: Run, seconds: float, event_map: EventMap,
         console.print(section)
 
 
-def _table(title: str, counts: Mapping[str, int], total: int, bars: bool = False) -> Table:
+def count_table(title: str, counts: Mapping[str, int], total: int, bars: bool = False) -> Table:
+    """Return a table of counts with their shares of `total`, the most frequent first."""
     table = Table(
         title=title,
         title_justify="left",

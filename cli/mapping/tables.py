@@ -10,6 +10,7 @@ import codecs
 import csv
 import gzip
 import json
+import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,8 @@ LONGEST_CELL: Final = 1 << 20
 """Characters; a cell beyond it is nearly always a quote that was never closed."""
 
 REPLACEMENT: Final = "\ufffd"
+
+_JSON_LINES: Final = re.compile(r"\.(?:jsonl|ndjson)(?:\.gz)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def _bad(line: int, kind: str, more: str = "") -> BadRow:
 
 
 def read_table(path: Path, layout: Layout, wanted: Sequence[Wanted]) -> Iterator[Row | BadRow]:
-    """Give the rows of a file in its order.
+    """Give the rows of a file in its order. One whose name says so is JSON lines, whatever its layout.
 
     Raises TableBroken when the file is not there, lacks a column, or ends in the middle of its compressed data.
     """
@@ -82,10 +85,14 @@ def read_table(path: Path, layout: Layout, wanted: Sequence[Wanted]) -> Iterator
         if not stat.S_ISREG(path.stat().st_mode):
             raise TableBroken(path, "it is no regular file, and it has to be read twice")
         with _open(path, layout.encoding) as stream:
-            reader = _json_rows if layout.format == "jsonl" else _csv_rows
+            reader = _json_rows if layout.format == "jsonl" or _is_json_lines(path) else _csv_rows
             yield from reader(path, stream, layout, wanted)
     except (OSError, EOFError, zlib.error) as error:
         raise TableBroken(path, _why(error)) from error
+
+
+def _is_json_lines(path: Path) -> bool:
+    return bool(_JSON_LINES.search(path.name))
 
 
 def _why(error: Exception) -> str:

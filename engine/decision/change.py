@@ -17,6 +17,9 @@ from engine.decision.model import Charge, Reason
 
 EVENT_FORMAT: Final = 1
 
+GONE: Final = (State.DELIVERED, State.UNCONFIRMED, State.UNKNOWN)
+"""The final states of what went out, or may have."""
+
 
 class Event(IntEnum):
     """What a line of a trace tells; the numbers are the wire's."""
@@ -66,15 +69,17 @@ class Change:
     def end(self, step: Step, state: State, reason: Reason = Reason.NONE) -> None:
         """Bring a step into a final state: what it still holds is spent if it may have gone out, else given back.
 
-        A step of which nobody knows whether it went out, and that is not sent again, is UNKNOWN whatever ended it.
+        A provider that took it is to be paid, though it reports that it did not arrive. A step of which nobody knows
+        whether it went out, and that is not sent again, is UNKNOWN whatever ended it.
         """
         if step.may_have_gone_out and state not in (State.DELIVERED, State.UNCONFIRMED):
             state = State.UNKNOWN
-        gone = state in (State.DELIVERED, State.UNCONFIRMED, State.UNKNOWN)
-        if gone:
+        if state in GONE or step.was_taken:
             self.pay(step)
         else:
-            self.give_back += take_charges(self.life, step)
+            spend, give_back = take_charges(self.life, step)
+            self.spend += spend
+            self.give_back += give_back
         step.state, step.reason = state, int(reason)
         self.tell(Event.ENDED, step.number, state=state.name, **({"reason": reason.name} if reason else {}))
 
@@ -91,12 +96,26 @@ class Change:
         self.life.remaining = []
 
 
-def take_charges(life: Life, step: Step) -> list[Charge]:
-    """Take from a step what it still holds, to be given back to the accounts."""
-    found = [charge for _number, charge in step.charges]
-    life.paid -= {(charge.account, number) for number, charge in step.charges}
-    step.charges = []
-    return found
+def take_charges(life: Life, step: Step) -> tuple[list[Charge], list[Charge]]:
+    """Take from a step that surely did not go out what it holds: (to be spent all the same, to be given back).
+
+    A charge per message is the message's, though one step holds it: it is spent if another step has gone out, and is
+    held by the next one that still may.
+    """
+    held, step.charges = step.charges, []
+    others = [one for one in life.steps if one is not step]
+    gone = any(one.was_taken or one.state in GONE for one in others)
+    heir = next((one for one in others if not one.state.is_final), None)
+    spend, give_back = [], []
+    for number, charge in held:
+        if number == 0 and gone:
+            spend.append(charge)
+        elif number == 0 and heir is not None:
+            heir.charges.append((number, charge))
+        else:
+            give_back.append(charge)
+            life.paid.discard((charge.account, number))
+    return spend, give_back
 
 
 def unpack_events(log: bytes) -> list[tuple[int, Event, int, Any]]:

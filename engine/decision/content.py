@@ -21,8 +21,8 @@ def segments(text: str) -> int:
     160 characters of the GSM 7-bit alphabet, or 153 each when there are several; with any other character in it 70
     UTF-16 units, or 67 each (3GPP TS 23.038 and 23.040).
     """
-    # Most texts are short: 35 characters are at most 70 UTF-16 units, 70 of ASCII at most 140 GSM units.
-    if len(text) <= 35 or (len(text) <= 70 and text.isascii()):
+    # Most texts are short: 35 characters are at most 70 UTF-16 units, and 70 in 70 units at most 140 GSM units.
+    if len(text) <= 35 or (len(text) <= 70 and len(text.encode("utf-16-le", "surrogatepass")) <= 140):
         return 1
     if _GSM.fullmatch(text):
         units = len(text) + len(_GSM_ESCAPED.findall(text))

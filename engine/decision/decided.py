@@ -49,7 +49,12 @@ def decide_again(life: Life, outline: Outline, admission: Admission) -> None:
 
 def _queue(life: Life, outline: Outline, admission: Admission, index: int) -> None:
     number, choice = outline.shape.candidates[index][:2]
-    charges = charges_taken(outline, admission, index)
+    # What it holds, or has spent, was not taken again.
+    charges = [
+        (paid_for, charge)
+        for paid_for, charge in charges_taken(outline, admission, index)
+        if (charge.account, paid_for) not in life.paid
+    ]
     life.paid |= {(charge.account, paid_for) for paid_for, charge in charges}
     step = life.step(number)
     if step is None:
@@ -115,9 +120,11 @@ def leftover_charges(life: Life) -> tuple[list[Charge], list[Charge]]:
     spend: list[Charge] = []
     give_back: list[Charge] = []
     for step in life.steps:
-        if step.state is State.UNKNOWN:
+        if step.state is State.UNKNOWN or (step.state in (State.DROPPED, State.EXPIRED) and step.was_taken):
             spend += [charge for _number, charge in step.charges]
             step.charges = []
         elif step.state in (State.DROPPED, State.EXPIRED):
-            give_back += take_charges(life, step)
+            more_spent, more_back = take_charges(life, step)
+            spend += more_spent
+            give_back += more_back
     return spend, give_back

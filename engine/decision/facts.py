@@ -74,10 +74,15 @@ class FactsReader:
         self._reads_url = "content.has_url" in used
         self._reads_hits = any(path.startswith("content.hits.") for path in used)
         self._analysed: LRUCache[Content, tuple[Any, ...]] = LRUCache(maxsize=CONTENTS_KEPT)
+        self._states = [
+            (channel, slots[f"channels.{channel}.state"])
+            for channel in ruleset.channels
+            if f"channels.{channel}.state" in used
+        ]
         self._channels = [
             (channel, slots[f"channels.{channel}.state"])
             for channel in ruleset.channels
-            if any(path.startswith(f"channels.{channel}.") for path in used)
+            if f"channels.{channel}.has_address" in used or f"channels.{channel}.opted_out" in used
         ]
         self._budgets = [
             (account_name(budget.account, ""), slots[f"budget.{budget.name}.left"])
@@ -157,6 +162,8 @@ class FactsReader:
             _read_tree(self._params, params, "message.params", f)
         for slot, value in attributes:
             f[slot] = value
+        for channel, slot in self._states:
+            f[slot] = breakers.channels.get(channel, "NORMAL")
         for channel, slot in self._channels:
             f[slot : slot + 3] = channel_facts(channel, message, user, breakers)[1:]
         for account, slot in self._budgets:

@@ -20,6 +20,10 @@ DERIVED_KEPT: Final = 32_768
 """Blueprints, and likewise decisions, that are kept; a blueprint is kept under two keys."""
 
 
+WINDOWS_KEPT: Final = 1_024
+"""Different windows of breakers, by what their rules can tell apart, whose answers are kept."""
+
+
 class Judge:
     """One rule set made ready to decide; shared by all sessions under it."""
 
@@ -28,13 +32,20 @@ class Judge:
         self.reader = FactsReader(ruleset)
         self.message_matcher = ruleset.matcher(Scope.MESSAGE, memo_size)
         self.channel_matcher = ruleset.matcher(Scope.CHANNEL, memo_size)
+        self._window_matchers: dict[Scope, ScopeMatcher] = {}
         self._blueprints: Memo[Hashable, Blueprint] = Memo(DERIVED_KEPT)
         self._decisions: Memo[Hashable, Decision] = Memo(DERIVED_KEPT)
         self._shapes: Memo[Blueprint, bytes] = Memo(DERIVED_KEPT)
 
     def matcher(self, scope: Scope) -> ScopeMatcher:
-        """Return the matcher of a scope that messages are judged in."""
-        return self.message_matcher if scope is Scope.MESSAGE else self.channel_matcher
+        """Return the matcher of a scope."""
+        if scope is Scope.MESSAGE:
+            return self.message_matcher
+        if scope is Scope.CHANNEL:
+            return self.channel_matcher
+        if scope not in self._window_matchers:
+            self._window_matchers[scope] = self.ruleset.matcher(scope, WINDOWS_KEPT)
+        return self._window_matchers[scope]
 
     def seen(self, key: Hashable) -> Blueprint | None:
         """Return the blueprint kept under facts that always lead to it, or None."""

@@ -23,6 +23,9 @@ from engine.ruleset.effects import ChannelChoice, Until
 
 FORMAT = 1
 
+REMEMBERED_MS = 24 * 3_600_000
+"""A request is remembered for so long, or for its message's life if that is longer."""
+
 
 class State(IntEnum):
     """How far a step, or a message, has come; the numbers are the wire's. From DELIVERED on it is final."""
@@ -97,6 +100,17 @@ class Step:
         return any(one.outcome == "AMBIGUOUS" and "FAILED" not in one.receipts for one in self.attempts)
 
     @property
+    def may_be_doubled(self) -> bool:
+        """Would a further attempt be a second one for its provider, for all that is known? So it would be though a
+        receipt told that the first did not arrive."""
+        return any(one.outcome == "AMBIGUOUS" for one in self.attempts)
+
+    @property
+    def was_taken(self) -> bool:
+        """Has a provider taken it? One that reports on it has, though it may not have arrived."""
+        return any(one.outcome == "OK" or one.receipts for one in self.attempts)
+
+    @property
     def tries(self) -> list[Attempt]:
         """The attempts that count."""
         return self.attempts[self.redriven :]
@@ -147,6 +161,11 @@ class Life:
         if self.ended is not None:
             states.add(self.ended)
         return next(state for state in WORST_LAST if state in states)
+
+    @property
+    def remembered_until_ms(self) -> int:
+        """Until when its request is remembered; so long it is kept as a dead letter too."""
+        return max(self.expire_ms, self.accepted_ms + REMEMBERED_MS)
 
     @property
     def is_dead_letter(self) -> bool:

@@ -10,8 +10,8 @@ The packed form is a msgpack array [1, shape, particulars]; the shape is the sam
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgpack
 
@@ -109,11 +109,14 @@ def _choice_values(choice: ChannelChoice) -> tuple[Any, ...]:
 
 def pack_outline(proposal: Proposal, shape: bytes) -> bytes:
     """Write the outline of a proposal whose shape is written already; `unpack_outline` reads it."""
-    refusal = proposal.refusal if proposal.blueprint is None else None
-    particulars: bytes = msgpack.packb(
-        (proposal.now_ms, proposal.expire_ms, proposal.priority, refusal, proposal.charges, proposal.uses)
-    )
-    return b"\x93\x01" + shape + particulars
+    _message, _zone, now_ms, expire_ms, _matched, refusal, blueprint, _refusals, uses, charges = proposal
+    if blueprint is not None:
+        refusal = None
+    return b"\x93\x01" + shape + _pack((now_ms, expire_ms, proposal.priority, refusal, charges, uses))
+
+
+# One for all: making a packer takes a third of the time of packing. It never calls back, so threads do not meet in it.
+_pack: Final[Callable[[Any], bytes]] = msgpack.Packer().pack
 
 
 def unpack_outline(packed: bytes) -> Outline:

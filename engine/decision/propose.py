@@ -101,6 +101,8 @@ def end_of_life(message: Message, accepted_ms: int) -> int:
 def _refuse_message(message: Message, user: User, now_ms: int, expire_ms: int, matched: Matched) -> Refusal | None:
     if now_ms >= expire_ms:
         return Refusal(Reason.EXPIRED)
+    if matched.drop is None and not matched.holds and message.send_after_ms is None:
+        return None  # as nearly always
     if matched.drop is not None:
         assert isinstance(matched.drop.effect, Drop)
         return Refusal(Reason[matched.drop.effect.reason], matched.drop.index)

@@ -154,6 +154,7 @@ class Batch:
     def __init__(self, session: Session, items: Sequence[Item]) -> None:
         self._session = session
         self._judge = session.judge
+        self._states = tuple(sorted(session.state.breakers.channels.items()))
         self._answers: dict[tuple[Scope, Fingerprint], Matched] = {}
         self._judgements = [self._begin(*item) for item in items]
         self._open = [one for one in self._judgements if one.error is None]
@@ -187,35 +188,32 @@ class Batch:
                 return False
             one.matched = matched
         remaining = one.again.remaining if one.again is not None else None
-        if remaining is not None:
-            choices = remaining.route.choices
-        elif matched.route is None:
+        if remaining is None and matched.route is None:
             return True
-        else:
-            assert isinstance(matched.route.effect, Route)
-            choices = matched.route.effect.choices
-        candidates = tuple([self._channel_facts(one, choice.channel) for choice in choices])
-        one.blueprint = self._blueprint(one, matched, candidates, remaining, unknown)
+        one.blueprint = self._blueprint(one, matched, remaining, unknown)
         return one.blueprint is not None
 
     def _blueprint(
         self,
         one: Judgement,
         matched: Matched,
-        candidates: tuple[ChannelFacts, ...],
         remaining: Remaining | None,
         unknown: dict[tuple[Scope, Fingerprint], Unknown],
     ) -> Blueprint | None:
-        """Find the blueprint for these candidates: at once if such candidates were seen before, else by their rules."""
+        """Find the blueprint for the candidates: at once if such ones were seen before, else by their rules."""
         shared = self._judge.channel_matcher.shared
-        key = (matched, shared(one.facts, _NOTHING), candidates, remaining) if shared is not None else None
-        blueprint = self._judge.seen(key) if key is not None else None
-        if blueprint is None:
-            found = [self._find_channel(one, c, unknown) for c in candidates]
-            known = tuple([answer for answer in found if answer is not None])
-            if len(known) == len(found):
-                blueprint = self._judge.blueprint(matched, known, key, remaining)
-        return blueprint
+        key = None
+        if shared is not None:
+            # All that the facts of a channel are made of, in less time than they would take for each candidate.
+            key = (matched, shared(one.facts, _NOTHING), remaining, *_reach(one.message, one.user), self._states)
+            blueprint = self._judge.seen(key)
+            if blueprint is not None:
+                return blueprint
+        route = remaining.route if remaining is not None else _route(matched)
+        facts = [self._channel_facts(one, choice.channel) for choice in route.choices]
+        found = [self._find_channel(one, c, unknown) for c in facts]
+        known = tuple([answer for answer in found if answer is not None])
+        return self._judge.blueprint(matched, known, key, remaining) if len(known) == len(found) else None
 
     def _channel_facts(self, one: Judgement, channel: str) -> ChannelFacts:
         return channel_facts(channel, one.message, one.user, self._session.state.breakers)
@@ -269,10 +267,11 @@ class Batch:
         return self._judgements
 
     def _propose(self, one: Judgement) -> None:
+        message, again = one.message, one.again
         assert one.matched is not None  # the caller asked until nothing was unknown
-        paused = self._session.state.breakers.paused(one.message)
-        expire_ms = one.again.expire_ms if one.again is not None else None
-        one.proposal = propose(one.message, one.user, one.now_ms, one.matched, one.blueprint, paused, expire_ms)
+        paused = self._session.state.breakers.paused(message)
+        expire_ms = again.expire_ms if again is not None else None
+        one.proposal = propose(message, one.user, one.now_ms, one.matched, one.blueprint, paused, expire_ms)
 
     def admit(self) -> list[Judgement]:
         """Admit and settle what was proposed, in order, each message seeing what those before it took."""
@@ -290,6 +289,22 @@ class Batch:
         """Decide every message in order; nothing may be unknown any more."""
         self.propose()
         return self.admit()
+
+
+def _route(matched: Matched) -> Route:
+    assert matched.route is not None  # a message without a route has no candidates to ask about
+    assert isinstance(matched.route.effect, Route)
+    return matched.route.effect
+
+
+def _reach(message: Message, user: User) -> tuple[frozenset[str], frozenset[str] | None]:
+    """Return the channels on which there is an address, and those on which a message of this kind is not wanted."""
+    channels, outs = user.channels, user.opt_outs
+    if message.addresses:
+        channels = channels.union([channel for channel, _value in message.addresses])
+    if not outs:
+        return channels, None
+    return channels, frozenset([channel for channel, category in outs if category == message.category])
 
 
 Ask = Callable[[Sequence[Unknown]], list[tuple[int, ...]] | None]

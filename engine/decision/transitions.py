@@ -137,6 +137,7 @@ def failed(change: Change, step: Step, dead: bool, reason: Reason = Reason.NONE)
     change.end(step, State.FAILED, reason)
     if dead:
         step.dead = change.dead = True
+        change.timers.append((Timer.EXPIRE, step.number, change.life.remembered_until_ms))
     _go_on(change)
 
 
@@ -287,7 +288,17 @@ def redrive(life: Life, number: int, now_ms: int) -> Change | None:
     step.state, step.reason, step.dead = State.HELD, 0, False
     life.held, change.dead = True, True
     change.tell(Event.REDRIVEN, number)
-    change.timers.append((Timer.HOLD, 0, now_ms))
+    change.timers += [(Timer.HOLD, 0, now_ms), (Timer.EXPIRE, number, None)]
+    return change
+
+
+def let_go(life: Life, number: int, now_ms: int) -> Change | None:
+    """A dead letter that nobody sent anew is none any more, and its record may be closed. None when it is none."""
+    step = life.step(number)
+    if step is None or not step.dead:
+        return None
+    change = Change(life, now_ms)
+    step.dead, change.dead = False, True
     return change
 
 

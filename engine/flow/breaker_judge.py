@@ -54,13 +54,33 @@ class BreakerJudge:
             return 0
         starts = await self._windows.closed(now_ms, self._grace_ms)
         for start_ms in starts:
-            await self._judge(start_ms, now_ms)
+            await self.judge(start_ms, await self._windows.read(start_ms), now_ms)
             await self._windows.judged(start_ms)
+        await self._judge_silence(self._windows.last_closed(now_ms - self._grace_ms), now_ms)
         return len(starts)
 
-    async def _judge(self, start_ms: int, now_ms: int) -> None:
-        counted = await self._windows.read(start_ms)
-        states = await self._control.breakers()
+    async def run_alone(self, now_ms: int) -> bool:
+        """Judge what this process has counted by itself, for the messages' clock: nobody else counts then.
+
+        True when a state may have changed, and with it what is sent.
+        """
+        before = await self._control.view()
+        for start_ms, counted in self._windows.take_closed(now_ms):
+            await self.judge(start_ms, counted, now_ms)
+        await self._judge_silence(self._windows.last_closed(now_ms), now_ms)
+        return await self._control.view() is not before
+
+    async def next_ms(self) -> int | None:
+        """When there is something to judge, for the messages' clock; None while there is nothing."""
+        ends = [self._windows.first_end()]
+        for state in (await self._control.view()).breakers.values():
+            if _waits(state):
+                ends.append(self._windows.end_after(state.judged_ms))
+        return min((end for end in ends if end is not None), default=None)
+
+    async def judge(self, start_ms: int, counted: Mapping[Subject, Window], now_ms: int) -> None:
+        """Judge one window, of everything that was counted in it or is not NORMAL."""
+        states = (await self._control.view()).breakers
         for subject in {**counted, **states}:
             before = states.get(subject)
             if before is not None and (before.forced or before.judged_ms >= start_ms):
@@ -69,6 +89,12 @@ class BreakerJudge:
             after = following(before, await self._ask(subject, before, window, now_ms), window, start_ms, now_ms)
             if after != before and await self._control.swap_breaker(subject, before, after):
                 _tell(subject, before, after)
+
+    async def _judge_silence(self, start_ms: int, now_ms: int) -> None:
+        """What is paused has no windows of its own: for it every window counts, the silent ones too."""
+        states = (await self._control.view()).breakers
+        if any(_waits(state) and state.judged_ms < start_ms for state in states.values()):
+            await self.judge(start_ms, {}, now_ms)
 
     async def _ask(
         self, subject: Subject, before: BreakerState | None, window: Window, now_ms: int
@@ -94,6 +120,11 @@ class BreakerJudge:
         matched = await self._evaluator.match(scope, f, window_facts(given, name, ruleset, scope))
         verdict = judge_window(matched)
         return (verdict, ruleset.rules[verdict.rule].id) if verdict is not None else None
+
+
+def _waits(state: BreakerState) -> bool:
+    """Does this state end by itself after windows in which nothing is sent?"""
+    return state.state == PAUSED and not state.forced and state.back_windows > 0
 
 
 def following(

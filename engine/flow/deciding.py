@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from engine.decision import transitions
 from engine.decision.blueprint import Remaining
@@ -23,7 +23,7 @@ from engine.flow.live_state import LiveState
 from engine.flow.lives import Lived, read_life, write
 from engine.ruleset.effects import ChannelChoice, Route
 from engine.state.admit import AdmitRequest, Admitted, Earlier, Kind
-from engine.state.apply import REMOVED, Changes, SetTimer
+from engine.state.apply import REMOVED, Change, Changes, SetTimer
 from engine.state.keys import Keys, user_digest
 from engine.state.lanes import Entry
 from engine.state.messages import Messages
@@ -48,6 +48,13 @@ class Outcome(Enum):
     """All is done, and the entry in hand, if any, is acknowledged."""
     CHANGED = "changed"
     """Somebody else was quicker: read again."""
+    LATER = "later"
+    """Only the records know whether its accounts have enough, and they are away. A timer that led here has been set
+    anew; a step in hand is to be put off."""
+
+
+LATER_MS: Final = 1_000
+"""After so long a message is looked at again that waits for the records."""
 
 
 class Decider:
@@ -82,9 +89,7 @@ class Decider:
         # All at once, so that their reads and writes travel together: a night's messages are many.
         return await asyncio.gather(
             *(
-                self._finish(job, next(answers), now_ms)
-                if one.error is None
-                else self._refuse(job, one.error, now_ms)
+                self._finish(job, next(answers), now_ms) if one.error is None else self._refuse(job, one.error, now_ms)
                 for job, one in zip(jobs, judged, strict=True)
             )
         )
@@ -111,6 +116,8 @@ class Decider:
         )
 
     async def _finish(self, job: Job, admitted: Admitted, now_ms: int) -> Outcome:
+        if admitted.kind is Kind.SHORT:
+            return await self._put_off(job, now_ms)
         if admitted.kind is not Kind.ADMITTED or admitted.admission is None:
             return Outcome.CHANGED
         record = await self._messages.read_one(job.lived.record.id)
@@ -130,6 +137,14 @@ class Decider:
         if not written:
             return Outcome.CHANGED
         return Outcome.TAKEN if taken else Outcome.MOVED
+
+    async def _put_off(self, job: Job, now_ms: int) -> Outcome:
+        """Those who are due behind it, and need no money, must not wait for it."""
+        record, timer = job.lived.record, job.timer
+        if timer is not None:
+            later = SetTimer(timer.priority, timer.kind, timer.step, now_ms + LATER_MS)
+            await self._changes.apply_one(Change(record.id, record.n, timers=[later]))
+        return Outcome.LATER
 
     async def _refuse(self, job: Job, error: InvalidInput, now_ms: int) -> Outcome:
         """The rules now serving cannot read this message: what is unsent of it ends."""

@@ -88,6 +88,8 @@ def _follows(lived: Lived, timer: Timer, now_ms: int) -> Change | None:
             return change
         case TimerKind.RECEIPT:
             return transitions.receipt_wait_over(life, timer.step, now_ms)
+        case TimerKind.EXPIRE if timer.step:
+            return transitions.let_go(life, timer.step, now_ms)
         case TimerKind.EXPIRE:
             return transitions.expire(life, now_ms) if life.held and now_ms >= life.expire_ms else None
         case _:

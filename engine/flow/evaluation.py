@@ -84,8 +84,11 @@ class Evaluator:
     async def match(self, scope: Scope, f: Values, c: Sequence[Any]) -> Matched:
         """Match the rules of any scope, such as those of a breaker, against facts."""
         ruleset = self.judge.ruleset
-        matcher = ruleset.matcher(scope, 1)
+        matcher = self.judge.matcher(scope)
         fingerprint = matcher.fingerprint(f, c)
+        known = matcher.memo.get(fingerprint)
+        if known is not None:
+            return known
         try:
             (rules,) = await self._matcher.match(ruleset.digest, scope.position, [fingerprint])
         except MatcherUnavailable:

@@ -11,22 +11,20 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from engine.decision.judge import Judge
+from engine.decision.life import REMEMBERED_MS
 from engine.decision.model import Admission, Decision, Message
 from engine.decision.outline import unpack_admission, unpack_outline
 from engine.decision.packing import changed_field, pack_message
 from engine.decision.session import Judgement, Session
 from engine.decision.settle import settle
-from engine.errors import AlreadyExists, SignalboxError, StateUnavailable, TooMuchUnrecorded
+from engine.errors import AlreadyExists, RecordsUnavailable, SignalboxError, StateUnavailable, TooMuchUnrecorded
 from engine.flow import admission as admitting
 from engine.flow.evaluation import Evaluator
 from engine.flow.live_state import LiveState
-from engine.state.admit import AdmitRequest, Admitted, Kind
+from engine.state.admit import NOTHING_ASKED, AdmitRequest, Admitted, Kind
 from engine.state.coalesce import Coalescer
 from engine.state.keys import Keys, user_digest
 from engine.state.messages import Messages, Record
-
-REMEMBERED_MS: Final = 24 * 3_600_000
-"""A request is remembered for so long, or for its message's life if that is longer."""
 
 MOST_AT_ONCE: Final = 500
 """Single calls that are taken in together."""
@@ -80,7 +78,8 @@ class Intake:
     async def send_one(self, incoming: Incoming) -> Accepted:
         """Take in one message, together with whatever else comes in at this moment.
 
-        Raises InvalidInput, AlreadyExists, TooMuchUnrecorded, RulesUnavailable, StateUnavailable, ClockDiffers.
+        Raises InvalidInput, AlreadyExists, TooMuchUnrecorded, RulesUnavailable, StateUnavailable, ClockDiffers, and
+        RecordsUnavailable when it is charged and only the records know whether there is enough.
         """
         answer = await self._singles.one(incoming)
         if isinstance(answer, SignalboxError):
@@ -127,14 +126,23 @@ class Intake:
     def _request(self, judge: Judge, judged: Judgement, session: Session) -> AdmitRequest:
         message, proposal = judged.message, judged.proposal
         message_id = self._keys.message_id(message.tenant, message.user_id, message.request_id)
-        return AdmitRequest(
-            message_id,
-            user_digest(message.tenant, message.user_id),
-            proposal,
-            judge.pack_outline(proposal),
-            pack_message(message),
-            max(proposal.expire_ms, proposal.now_ms + REMEMBERED_MS),
-            held_in=admitting.held_in(proposal, session.state.breakers, self._keys, message_id),
+        held_in = None
+        if proposal.refusal is not None:
+            held_in = admitting.held_in(proposal, session.state.breakers, self._keys, message_id)
+        # A named tuple's own constructor takes twice as long.
+        return tuple.__new__(
+            AdmitRequest,
+            (
+                message_id,
+                user_digest(message.tenant, message.user_id),
+                proposal,
+                judge.pack_outline(proposal),
+                pack_message(message),
+                max(proposal.expire_ms, proposal.now_ms + REMEMBERED_MS),
+                NOTHING_ASKED,
+                held_in,
+                None,
+            ),
         )
 
 
@@ -148,10 +156,12 @@ def _refusal(judged: Judgement, refused: frozenset[str]) -> SignalboxError | Non
 
 
 def _answer(judge: Judge, judged: Judgement, message_id: str, admitted: Admitted) -> Answer:
-    if admitted.kind is Kind.ADMITTED and admitted.admission is not None:
-        return Accepted(message_id, judge.settle(judged.proposal, admitted.admission), False)
-    known = admitted.known
-    if admitted.kind is not Kind.KNOWN or known is None:
+    kind, admission, known, _short = admitted
+    if admission is not None:
+        return tuple.__new__(Accepted, (message_id, judge.settle(judged.proposal, admission), False))
+    if kind is Kind.SHORT:
+        return RecordsUnavailable("the account it is charged to is not at hand, and the records are away; call again")
+    if kind is not Kind.KNOWN or known is None:
         return StateUnavailable(f"an earlier life of {message_id} is just being recorded; send it again")
     return _repeated(judged.message, message_id, known.body, known.digests, known.outline, known.admission)
 

@@ -35,8 +35,7 @@ class LiveState:
 
     async def users(self, messages: Iterable[Message]) -> dict[UserKey, User]:
         """Return those of the messages' users who are known."""
-        found = await self._identities.read({(one.tenant, one.user_id) for one in messages})
-        return {key: record.user(self._zone) for key, record in found.items()}
+        return await self._identities.views([(one.tenant, one.user_id) for one in messages], self._zone)
 
     async def breakers(self) -> Breakers:
         """Return what is slowed and paused, at most 200 ms old."""

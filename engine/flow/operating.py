@@ -7,7 +7,9 @@ Timeline      the messages' clock
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Cancelled(NamedTuple):
@@ -88,5 +90,5 @@ class Timeline(Protocol):
         Raises StateUnavailable.
         """
 
-    async def at_rest(self, act: Callable[[], Awaitable[None]]) -> None:
+    async def at_rest(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do something while time stands still, and then what it leads to."""

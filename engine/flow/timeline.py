@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from engine.clock import HandClock
 from engine.errors import OutOfOrder, SignalboxError
@@ -25,7 +25,8 @@ from engine.flow.recorded import Pointers, until_recorded
 from engine.state.connection import Store
 from engine.state.control import Control
 from engine.state.timers import Timers
-from engine.state.windows import Windows
+
+T = TypeVar("T")
 
 AT_ONCE: Final = 200
 """Timers that are handled together."""
@@ -64,7 +65,6 @@ class Timeline:
         workers: Workers,
         schedule: Schedule,
         control: Control,
-        windows: Windows,
         judge: BreakerJudge,
         unfinished: Callable[[], Awaitable[int]],
         pointers: Pointers,
@@ -78,12 +78,14 @@ class Timeline:
         self._workers = workers
         self._schedule = schedule
         self._control = control
-        self._windows = windows
         self._judge = judge
         self._unfinished = unfinished
         self._pointers = pointers
         self._rung = True
+        self._timer_ms: int | None = None
+        self._timers_known = False
         bell.listen(self._note)
+        self._writing: asyncio.Future[Any] | None = None
         self._turn = asyncio.Lock()
 
     def _note(self) -> None:
@@ -95,7 +97,7 @@ class Timeline:
         if kept is not None:
             self._clock.set(int(kept))
             async with self._turn:
-                await self._work()
+                await self._go_on()
 
     def now(self) -> int | None:
         """What the clock shows; None before the first message."""
@@ -109,6 +111,7 @@ class Timeline:
         """
         answers: list[Answer] = []
         async with self._turn:
+            self._timers_known = False  # other calls may have set some since
             for at_ms, group in groupby(items, key=lambda one: one.now_ms):
                 together = list(group)
                 now_ms = self._clock.now_ms()
@@ -118,7 +121,9 @@ class Timeline:
                     continue
                 await self._move(at_ms)
                 answers += await self._intake.send(together)
+                self._timers_known = False
                 await self._work()
+            await self._written()
         return answers
 
     async def send_one(self, incoming: Incoming) -> Accepted:
@@ -133,6 +138,7 @@ class Timeline:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE_S
         async with self._turn:
+            self._timers_known = False  # other calls may have set some since
             await self._work()
             while (next_ms := await self._next()) is not None and (until_ms is None or next_ms <= until_ms):
                 if loop.time() > deadline:
@@ -140,16 +146,26 @@ class Timeline:
                 await self._step(next_ms)
             if until_ms is not None:
                 await self._set(until_ms)
+            await self._written()
         # Who is told that all is done looks at the records next.
         await until_recorded(self._pointers, PATIENCE_S)
         return Advanced(self._clock.now_ms(), True, await self._unfinished())
 
-    async def at_rest(self, act: Callable[[], Awaitable[None]]) -> None:
+    async def at_rest(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do something while time stands still, such as an operator's pause, and then what it leads to."""
         async with self._turn:
-            await act()
-            self._rung = True  # it may have opened lanes
-            await self._work()
+            self._timers_known = False  # other calls may have set some since
+            done = await act()
+            await self._go_on()
+        return done
+
+    async def _go_on(self) -> None:
+        """Do what an operator's word leads to: a resume has neither an event nor a timer of its own."""
+        while await self._control.held.release_resumed(self._clock.now_ms()):
+            pass
+        self._rung = True  # lanes may be open that were not
+        await self._work()
+        await self._written()
 
     async def _move(self, until_ms: int) -> None:
         while (next_ms := await self._next()) is not None and next_ms <= until_ms:
@@ -157,35 +173,54 @@ class Timeline:
         await self._set(until_ms)
 
     async def _step(self, at_ms: int) -> None:
-        await self._set(at_ms)
-        await self._schedule.run_due(self._clock.now_ms())
-        if await self._judge.run_once(self._clock.now_ms()):
-            self._rung = True  # it may have opened lanes
-        await self._control.held.release_resumed(self._clock.now_ms())
-        await self._work()
+        """Let happen what is due at a time; where that is only the end of a window, time stands where it was."""
+        if await self._judge.run_alone(at_ms):
+            self._rung = True  # lanes may be open that were not
+        due = (await self._next_timer(), self._schedule.next_due())
+        if any(each_ms is not None and each_ms <= at_ms for each_ms in due) or self._rung:
+            await self._set(at_ms)
+            await self._work()
 
     async def _set(self, at_ms: int) -> None:
+        """Move the clock. It is written while the work at that time goes on, and on disk before anybody is answered."""
         if at_ms > self._clock.now_ms():
-            await self._store.call("SET", self._store.keys.clock, at_ms)
+            await self._written()
             self._clock.set(at_ms)
+            self._writing = asyncio.ensure_future(self._store.call("SET", self._store.keys.clock, at_ms))
+
+    async def _written(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
 
     async def _next(self) -> int | None:
-        ends = (await self._timers.next_due(), self._schedule.next_due(), await self._windows.next_end())
+        ends = (await self._next_timer(), self._schedule.next_due(), await self._judge.next_ms())
         return min((end for end in ends if end is not None), default=None)
+
+    async def _next_timer(self) -> int | None:
+        """When the next timer is due; asked for again only when something may have set one."""
+        if not self._timers_known:
+            self._timer_ms, self._timers_known = await self._timers.next_due(), True
+        return self._timer_ms
 
     async def _work(self) -> None:
         """Do everything that can be done now."""
-        while True:
-            now_ms, done = self._clock.now_ms(), 0
-            if self._rung:
-                self._rung = False
-                done += await self._workers.run_once()
-            timer_ms = await self._timers.next_due()
-            if timer_ms is not None and timer_ms <= now_ms:
-                done += await self._due.run_once(now_ms, AT_ONCE)
-            due_ms = self._schedule.next_due()
-            if due_ms is not None and due_ms <= now_ms:
-                done += await self._schedule.run_due(now_ms)
-            if not done and not self._rung:
-                break
-        await self._windows.flush()
+        while await self._round(self._clock.now_ms()) or self._rung:
+            continue
+
+    async def _round(self, now_ms: int) -> int:
+        """See the lanes through, then what is promised, then what is due; return how much that was."""
+        done = 0
+        if self._rung:
+            self._rung = False
+            done += await self._workers.run_once()
+        promised_ms = self._schedule.next_due()
+        if promised_ms is not None and promised_ms <= now_ms:
+            done += await self._schedule.run_due(now_ms)
+        if done:
+            self._timers_known = False
+        timer_ms = await self._next_timer()
+        if timer_ms is not None and timer_ms <= now_ms:
+            done += await self._due.run_once(now_ms, AT_ONCE)
+            self._timers_known = False
+        return done

@@ -13,14 +13,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from engine.clock import Clock
 from engine.decision.packing import digests
-from engine.errors import RecordsUnavailable, StateFull, StateRefused, StateUnavailable
+from engine.errors import SignalboxError
 from engine.records.database import Database
 from engine.records.rows import Told, tell
 from engine.records.writing import write_told
@@ -35,6 +35,10 @@ BATCH: Final = 500
 IDLE_SECONDS: Final = 0.05
 LONGEST_PAUSE_SECONDS: Final = 2.0
 
+FEW: Final = 64
+"""After fewer changes than these it waits a moment for more: a transaction costs as much for one as for fifty."""
+
+
 CLAIM_EVERY_SECONDS: Final = 10.0
 CLAIM_IDLE_MS: Final = 30_000
 """Pointers that another recorder left lying for so long are taken over."""
@@ -46,6 +50,10 @@ MOST_ASIDE: Final = 10_000
 """Messages that cannot be recorded and are remembered as such, so that each is told of once."""
 
 
+async def _always() -> None:
+    """The messages' clock is right by itself."""
+
+
 class _Work(NamedTuple):
     """A record, what it tells, and the digests that may take its body's place."""
 
@@ -55,7 +63,10 @@ class _Work(NamedTuple):
 
 
 class Recorder:
-    """Writes what happens into a database. `committed` is called after every commit."""
+    """Writes what happens into a database. `committed` is called after every commit.
+
+    `on_time` raises ClockDiffers when the clock is not to be gone by: how long a record stays is told by it.
+    """
 
     def __init__(
         self,
@@ -65,6 +76,7 @@ class Recorder:
         clock: Clock,
         consumer: str,
         committed: Callable[[], None] = lambda: None,
+        on_time: Callable[[], Awaitable[None]] = _always,
     ) -> None:
         self._messages = messages
         self._events = events
@@ -72,6 +84,7 @@ class Recorder:
         self._clock = clock
         self._consumer = consumer
         self._committed = committed
+        self._on_time = on_time
         self._pointers: list[Pointer] = []
         self._starting = True
         self._claim_at_s = float("-inf")
@@ -80,25 +93,30 @@ class Recorder:
         """Why nothing can be recorded now; empty when all is well."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Record until `stop` is set; waits longer and longer, up to 2 s, while SQL or Redis is away."""
+        """Record until `stop` is set; waits longer and longer, up to 2 s, while SQL or Redis is away.
+
+        Any other error is a fault of ours, and is told as one. It does not end the recorder: sooner or later nothing
+        more could be taken in.
+        """
         pause_s = IDLE_SECONDS
         while not stop.is_set():
             try:
                 busy = await self.run_once()
-            except (RecordsUnavailable, StateUnavailable, StateFull, StateRefused) as error:
+            except Exception as error:
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_SECONDS)
-                self._note(str(error))
+                self._note(str(error) or repr(error), None if isinstance(error, SignalboxError) else error)
             else:
                 pause_s = IDLE_SECONDS
                 self._note("")
-                if busy:
+                if busy >= FEW:
                     continue
             await _pause(stop, pause_s)
 
     async def run_once(self, most: int = BATCH) -> int:
         """Take up about `most` pointers and return how many were; 0 when there was nothing to do.
 
-        Raises RecordsUnavailable, StateUnavailable, StateFull or StateRefused; the next call goes on with the same.
+        Raises RecordsUnavailable, StateUnavailable, StateFull, StateRefused or ClockDiffers; the next call goes on with
+        the same.
         """
         if not self._pointers:
             self._pointers = await self._next(most)
@@ -107,9 +125,10 @@ class Recorder:
             return 0
         records = await self._messages.read(list(dict.fromkeys(pointer.message_id for pointer in pointers)))
         work = await self._write(await asyncio.to_thread(self._decode, records))
-        now_ms = self._clock.now_ms()
         if work:
             self._committed()
+            await self._on_time()
+            now_ms = self._clock.now_ms()
             await self._messages.recorded([_closing(one, now_ms) for one in work])
         await self._events.done(pointer for pointer in pointers if pointer.message_id not in self._aside)
         self._pointers = []
@@ -162,9 +181,9 @@ class Recorder:
             self._aside.clear()
         self._aside.add(message_id)
 
-    def _note(self, trouble: str) -> None:
+    def _note(self, trouble: str, fault: Exception | None = None) -> None:
         if trouble and not self.trouble:
-            log.error("nothing is recorded for now: %s", trouble)
+            log.error("nothing is recorded for now: %s", trouble, exc_info=fault)
         elif self.trouble and not trouble:
             log.info("recording goes on")
         self.trouble = trouble

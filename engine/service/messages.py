@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from engine.errors import FieldViolation, InvalidInput, NotFound, TooLarge
-from engine.flow.operating import Cancelled, Cancelling, DeadLetters
+from engine.flow.operating import Cancelled, Cancelling, DeadLetters, Timeline
 from engine.records.feed import Change, Changes, Feed
 from engine.records.queries import Queries, Trace
 from engine.service.counts import Counts
@@ -32,6 +32,8 @@ from engine.service.translate_messages import (
 from engine.service.translate_records import write_change, write_letter, write_record, write_trace
 from engine.state.keys import Keys
 from signalbox.v1 import message_service_pb2 as contract
+
+T = TypeVar("T")
 
 MAX_RECEIPTS: Final = 1000
 MAX_NAMES: Final = 1000
@@ -57,7 +59,7 @@ Report = Callable[[Sequence[ReportedReceipt]], Awaitable[Sequence[tuple[str, str
 
 @dataclass(frozen=True, slots=True)
 class MessageParts:
-    """Everything that answers for MessageService."""
+    """Everything that answers for MessageService. `timeline` is None on the real clock."""
 
     intake: Intake
     finder: Finder
@@ -67,6 +69,7 @@ class MessageParts:
     dead_letters: DeadLetters
     report: Report
     keys: Keys
+    timeline: Timeline | None = None
 
 
 class MessageServicer(Sending):
@@ -141,11 +144,11 @@ class MessageServicer(Sending):
         elif which == "campaign":
             name = read_tenant_name(request.campaign.tenant, request.campaign.campaign, "campaign", "campaign", bad)
             bad.check()
-            cancelled = await cancelling.campaign(*name)
+            cancelled = await self._at_rest(lambda: cancelling.campaign(*name))
         elif which == "line":
             name = read_tenant_name(request.line.tenant, request.line.line, "line", "line", bad)
             bad.check()
-            cancelled = await cancelling.line(*name)
+            cancelled = await self._at_rest(lambda: cancelling.line(*name))
         else:
             raise InvalidInput([FieldViolation("message_id", "is required, unless campaign or line is given")])
         return contract.CancelResponse(cancelled=cancelled.cancelled, too_late=cancelled.too_late)
@@ -154,7 +157,7 @@ class MessageServicer(Sending):
         bad = Violations()
         read_id(message_id, "message_id", self._parts.keys, bad)
         bad.check()
-        stopped = await self._parts.cancelling.message(message_id)
+        stopped = await self._at_rest(lambda: self._parts.cancelling.message(message_id))
         # What the state has forgotten was final long ago.
         if stopped is None and await self._parts.finder.get(message_id) is None:
             raise _unknown(message_id)
@@ -175,7 +178,7 @@ class MessageServicer(Sending):
                 errors.append(None)
             except InvalidInput as error:
                 errors.append(error)
-        outcomes = iter(await self._parts.report(read) if read else ())
+        outcomes = iter(await self._at_rest(lambda: self._parts.report(read)) if read else ())
         response = contract.ReportReceiptsResponse()
         for place, failed in enumerate(errors):
             outcome, why = next(outcomes) if failed is None else ("REJECTED", "")
@@ -213,8 +216,12 @@ class MessageServicer(Sending):
             for place, one in enumerate(request.dead_letters)
         ]
         bad.check()
-        done = await (dead_letters.redrive_all() if request.all else dead_letters.redrive(names))
+        done = await self._at_rest(dead_letters.redrive_all if request.all else lambda: dead_letters.redrive(names))
         return contract.RedriveDeadLettersResponse(redriven=done.redriven, too_late=done.too_late)
+
+    async def _at_rest(self, act: Callable[[], Awaitable[T]]) -> T:
+        """On the messages' clock, time stands still meanwhile, and what it leads to has happened afterwards."""
+        return await (act() if self._parts.timeline is None else self._parts.timeline.at_rest(act))
 
 
 def _unknown(message_id: str) -> NotFound:

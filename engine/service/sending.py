@@ -11,7 +11,15 @@ from typing import Final, Protocol
 from google.rpc import status_pb2
 
 from engine.decision.model import Decision
-from engine.errors import AlreadyExists, InvalidInput, OutOfOrder, SignalboxError, TooLarge, TooMuchUnrecorded
+from engine.errors import (
+    AlreadyExists,
+    InvalidInput,
+    OutOfOrder,
+    RecordsUnavailable,
+    SignalboxError,
+    TooLarge,
+    TooMuchUnrecorded,
+)
 from engine.flow.intake import Accepted, Incoming
 from engine.service.counts import Counts
 from engine.service.status import to_status
@@ -23,7 +31,7 @@ from signalbox.v1 import message_service_pb2 as contract
 WRITTEN_KEPT: Final = 4096
 """Bound on the decisions kept as messages of the contract; at it they are forgotten."""
 
-ALONE: Final = (InvalidInput, AlreadyExists, TooMuchUnrecorded, OutOfOrder)
+ALONE: Final = (InvalidInput, AlreadyExists, TooMuchUnrecorded, RecordsUnavailable, OutOfOrder)
 """What is wrong with one message alone; anything else ends a stream."""
 
 

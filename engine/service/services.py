@@ -71,6 +71,7 @@ def servicers(parts: Answering, counts: Counts, batch_max: int) -> dict[ServiceD
         dead_letters=DeadLetters(dead_letters.DeadLetters(state.store), state.messages, state.changes, keys, now_ms),
         report=parts.report,
         keys=keys,
+        timeline=parts.timeline,
     )
     channels = ChannelParts(
         control=state.control,

@@ -34,7 +34,7 @@ GROUP: Final = 128
 """Messages that one script decides at most: for their 2 ms nobody else is served."""
 
 _SHAPES_KEPT: Final = 8192
-_NOTHING: Final[frozenset[str]] = frozenset()
+NOTHING_ASKED: Final[frozenset[str]] = frozenset()
 _PRIORITIES: Final = ("P0", "P1", "P2", "P3")
 _TIMERS: Final = {priority: place for place, priority in enumerate(_PRIORITIES, 5)}
 """The places of the timers among the keys of the script."""
@@ -74,7 +74,7 @@ class AdmitRequest(NamedTuple):
     outline: bytes
     body: bytes | None
     record_until_ms: int
-    asked: Set[str] | None = _NOTHING
+    asked: Set[str] | None = NOTHING_ASKED
     held_in: str | None = None
     earlier: Earlier | None = None
 
@@ -259,33 +259,33 @@ class _Group:
         """Take up one message; `shape` is that of its blueprint."""
         message_id, user, proposal, outline, body, until_ms, asked, held_in, earlier = request
         assert body is not None or earlier is not None  # a first decision stores it
-        message, keys = proposal.message, self._keys
-        refusals: Sequence[Any] | None = proposal.refusals
+        message, zone, now_ms, expire_ms, _matched, refusal, _blueprint, refused, uses, charges = proposal
+        tenant, refusals = message.tenant, None
         variant = midnight_ms = 0
         if shape is None:
-            refusals = (*(proposal.refusal or ()), _TIMERS[proposal.priority])
+            refusals = (*(refusal or ()), _TIMERS[proposal.priority])
         else:
             variant = self._variant(shape, proposal.priority, bool(message.campaign))
             if shape.by_day:
-                midnight_ms = next_midnight(proposal.zone, proposal.now_ms)
-            if not any(proposal.refusals):
-                refusals = None
-        self._records.append(keys.message(message_id))
-        self._buckets.append(keys.ledger(self._partition, user))
+                midnight_ms = next_midnight(zone, now_ms)
+            if any(refused):
+                refusals = refused
+        self._records.append(self._keys.message(message_id))
+        self._buckets.append(self._keys.ledger(self._partition, user))
         self._values += (
             message_id,
             user,
             variant,
-            proposal.now_ms,
-            proposal.expire_ms,
-            [use_key(key) for _name, key in proposal.uses],
-            [word for c in proposal.charges for word in (account_field(message.tenant, c.account), c.micros, c.unit)],
+            now_ms,
+            expire_ms,
+            [use_key(key) for _name, key in uses],
+            [word for account, micros, unit in charges for word in (account_field(tenant, account), micros, unit)],
             refusals,
             outline,
             body,
             until_ms,
             midnight_ms,
-            None if asked == _NOTHING else _flags(asked, proposal.charges),
+            None if asked == NOTHING_ASKED else _flags(asked, charges),
             self._other(held_in) if held_in is not None else None,
             self._earlier(earlier) if earlier is not None else None,
         )

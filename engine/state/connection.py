@@ -15,7 +15,7 @@ from typing import Final
 import msgpack
 
 from engine.clock import Clock
-from engine.errors import ConfigurationError, SignalboxError, StateUnavailable
+from engine.errors import ClockDiffers, ConfigurationError, SignalboxError, StateUnavailable
 from engine.state.embedded import EmbeddedRedis, EmbeddedSettings
 from engine.state.keys import DEFAULT_BUCKETS, DEFAULT_PARTITIONS, Keys
 from engine.state.requirements import check_server
@@ -27,6 +27,8 @@ FORMAT_VERSION: Final = 1
 ANSWER_LIMIT_S: Final = 10.0
 PATIENT_TRIES: Final = 50
 PATIENT_PAUSE_S: Final = 0.1
+LARGEST_GAP_MS: Final = 1_000
+"""A clock that is further off Redis' own is not gone by; `admit.lua` has the same bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,12 @@ class Store:
         seconds, micros = await self.call("TIME")
         there = int(seconds) * 1000 + int(micros) // 1000
         return min(0, clock.now_ms() - there) or max(0, before - there)
+
+    async def check_clock(self, clock: Clock) -> None:
+        """Raise ClockDiffers when a clock is too far off Redis' own to let anything end or be forgotten by it."""
+        gap_ms = await self.clock_gap_ms(clock)
+        if abs(gap_ms) > LARGEST_GAP_MS:
+            raise ClockDiffers(gap_ms)
 
     async def _pin_patiently(self) -> None:
         """The embedded Redis may die right after its start too, and then it is back in a moment."""

@@ -1,4 +1,4 @@
-"""Dead letters: messages that failed for good, kept with their body until an operator sends them anew or lets them go.
+"""Dead letters: messages that failed for good, kept with their body for as long as their request is remembered.
 
 The index is written by `apply`; the score is when the message died. A dead letter's record is not closed.
 """
@@ -43,10 +43,6 @@ class DeadLetters:
     async def _count_at(self, at_ms: int) -> int:
         counts: list[int] = await self._store.pipeline([("ZCOUNT", key, at_ms, at_ms) for key in self._keys])
         return max(counts)
-
-    async def before(self, at_ms: int, limit: int) -> list[DeadLetter]:
-        """Return up to `limit` that died before a time, the oldest first: those to let go."""
-        return [each for each in await self.page(limit) if each.at_ms < at_ms]
 
     async def count(self) -> int:
         """How many there are."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from engine.decision.ledger_model import UserKey
+from engine.decision.model import User
 from engine.errors import SignalboxError
 from engine.state import user_changes as changes
 from engine.state.addresses import Address, Addresses, Holder
@@ -36,6 +37,10 @@ class Identities:
     async def read(self, users: Iterable[UserKey]) -> dict[UserKey, UserRecord]:
         """Return the records of those of the users who are known, all in one exchange."""
         return await self._users.read(users)
+
+    async def views(self, users: Iterable[UserKey], default_zone: str) -> dict[UserKey, User]:
+        """Return those of the users who are known, as rules see them, all in one exchange."""
+        return await self._users.views(users, default_zone)
 
     async def resolve(self, user: UserKey, channel: str) -> list[Binding]:
         """Return where a channel reaches a user: the valid bindings, the latest first."""

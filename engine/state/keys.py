@@ -8,6 +8,7 @@ bucket), because a named key of its own costs four times the memory.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import sha256
 from typing import ClassVar, Final
 
@@ -22,8 +23,12 @@ DIGEST_BYTES: Final = 10
 _MESSAGE_ID: Final = re.compile(r"p(\d{2,4})-[0-9a-f]{32}")
 
 
+@lru_cache(maxsize=8192)
 def user_digest(tenant: str, user_id: str) -> bytes:
-    """The user's field in the hashes of the ledger and of the users; partition and bucket come from it too."""
+    """The user's field in the hashes of the ledger and of the users; partition and bucket come from it too.
+
+    Kept for a while, because a message asks three times for that of its user.
+    """
     return _hash(tenant, user_id)[:DIGEST_BYTES]
 
 

@@ -29,6 +29,8 @@ _SWEEP: Final = Script("ledger_sweep")
 
 FORMAT: Final = 1
 KEY_BYTES: Final = 8
+LONG: Final = 32
+"""A key of so many characters holds a content's fingerprint and hardly ever comes twice: it is not kept."""
 _ENTRY: Final = 7
 
 MOST_AT_ONCE: Final = 512
@@ -42,13 +44,21 @@ class Asked(NamedTuple):
     uses: Iterable[UseKey]
 
 
-@lru_cache(maxsize=65_536)
 def use_key(key: str) -> bytes | int:
     """Return what stands in the ledger for the key of a limit: 0 for "", which is the user alone.
 
     Two of the keys of one user and limit are taken for each other with a probability of 1 in 10^19.
     """
-    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest() if key else 0
+    if not key:
+        return 0
+    return _digest(key) if len(key) >= LONG else _known_digest(key)
+
+
+def _digest(key: str) -> bytes:
+    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
+
+
+_known_digest: Final = lru_cache(maxsize=65_536)(_digest)
 
 
 def unpack_uses(packed: bytes) -> dict[tuple[int, bytes | int], Use]:

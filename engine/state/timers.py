@@ -24,7 +24,7 @@ class TimerKind(StrEnum):
     WAIT = "WAIT"  # the wait of a supplement is over
     RETRY = "RETRY"  # enqueue the step again
     RECEIPT = "RECEIPT"  # no receipt will come any more
-    EXPIRE = "EXPIRE"  # the message's life is over
+    EXPIRE = "EXPIRE"  # the message's life is over; of a step: it is kept as a dead letter no longer
 
 
 class Timer(NamedTuple):

@@ -11,7 +11,8 @@ first bytes, tell two states of a user apart: they are what a write compares bef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgpack
@@ -59,18 +60,7 @@ class UserRecord(NamedTuple):
 
     def user(self, default_zone: str) -> User:
         """Return the user as rules see one: of the bindings only the channels that have a valid one."""
-        return _make_user(
-            User,
-            (
-                True,
-                self[1] or default_zone,
-                self[3],
-                self[2],
-                read_attributes(self[4]) if self[4] else NO_ATTRIBUTES,
-                frozenset([one[0] for one in self[5] if one[4]]) if self[5] else _NONE,
-                frozenset([one[:2] for one in self[6]]) if self[6] else _NONE,
-            ),
-        )
+        return _view(self, default_zone)
 
     def on(self, channel: str) -> tuple[Binding, ...]:
         """Return the bindings of one channel, valid ones first, of these the newest first; "" = every channel."""
@@ -106,12 +96,48 @@ def pack_record(record: UserRecord) -> bytes:
 
 def unpack_record(packed: bytes) -> UserRecord:
     """Read what `pack_record` wrote. Raises StateUnavailable for a format that this version does not know."""
-    found = msgpack.unpackb(packed, use_list=False)
-    if found[0] != FORMAT:
-        raise StateUnavailable(f"a user is stored in format {found[0]}, which a newer version of Signalbox writes")
+    found = _unpacked(packed)
     bindings = tuple([tuple.__new__(Binding, one) for one in found[6]])
     opt_outs = tuple([tuple.__new__(OptOut, one) for one in found[7]]) if found[7] else ()
     return tuple.__new__(UserRecord, (*found[1:6], bindings, opt_outs))
+
+
+def _unpacked(packed: bytes) -> tuple[Any, ...]:
+    found: tuple[Any, ...] = msgpack.unpackb(packed, use_list=False)
+    if found[0] != FORMAT:
+        raise StateUnavailable(f"a user is stored in format {found[0]}, which a newer version of Signalbox writes")
+    return found
+
+
+def unpack_view(packed: bytes, default_zone: str) -> User:
+    """Read of what `pack_record` wrote only what rules see, in half the time: this runs for every message.
+
+    Raises StateUnavailable for a format that this version does not know.
+    """
+    return _view(_unpacked(packed)[1:], default_zone)
+
+
+def _view(fields: Sequence[Any], default_zone: str) -> User:
+    """Make the user that rules see out of the fields of a record, whose bindings and opt-outs may be plain tuples."""
+    _version, zone, language, tags, attributes, bindings, opt_outs = fields
+    return _make_user(
+        User,
+        (
+            True,
+            zone or default_zone,
+            tags,
+            language,
+            read_attributes(attributes) if attributes else NO_ATTRIBUTES,
+            _set_of(tuple([one[0] for one in bindings if one[4]])) if bindings else _NONE,
+            frozenset([one[:2] for one in opt_outs]) if opt_outs else _NONE,
+        ),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _set_of(channels: tuple[str, ...]) -> frozenset[str]:
+    """Most users are reached by one of a few sets of channels; an old set knows its hash."""
+    return frozenset(channels)
 
 
 def version_mark(version: int) -> bytes:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from engine.decision.ledger_model import UserKey
+from engine.decision.model import User
 from engine.state.connection import Store
 from engine.state.keys import user_digest
 from engine.state.scripts import Argument, Script
-from engine.state.user_record import UserRecord, pack_record, unpack_record, version_mark
+from engine.state.user_record import UserRecord, pack_record, unpack_record, unpack_view, version_mark
 
 _WRITE: Final = Script("users")
 
@@ -30,16 +31,23 @@ class Users:
         self._store = store
 
     async def read(self, users: Iterable[UserKey]) -> dict[UserKey, UserRecord]:
-        """Return the records of those users who are known. Raises StateUnavailable.
+        """Return the records of those users who are known, all in one exchange. Raises StateUnavailable."""
+        return {user: unpack_record(packed) for user, packed in await self._packed(users)}
 
-        All in one exchange; 5 us a user of this process.
+    async def views(self, users: Iterable[UserKey], default_zone: str) -> dict[UserKey, User]:
+        """Return those users who are known, as rules see them, all in one exchange. Raises StateUnavailable.
+
+        A user takes 4 us of this process.
         """
+        return {user: unpack_view(packed, default_zone) for user, packed in await self._packed(users)}
+
+    async def _packed(self, users: Iterable[UserKey]) -> list[tuple[UserKey, bytes]]:
         keys = self._store.keys
         partition, bucket = keys.partition, keys.users
         wanted = list(dict.fromkeys(users))
         digests = [user_digest(*user) for user in wanted]
         found = await self._store.pipeline([("HGET", bucket(partition(one), one), one) for one in digests])
-        return {user: unpack_record(packed) for user, packed in zip(wanted, found, strict=True) if packed is not None}
+        return [(user, packed) for user, packed in zip(wanted, found, strict=True) if packed is not None]
 
     async def write(self, writes: Sequence[Write]) -> list[bool]:
         """Write each user whose version is still the one before; say for each whether it was. Raises StateUnavailable.

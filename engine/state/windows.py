@@ -52,6 +52,10 @@ class Tally:
         self.errors += error
         self.timeouts += timeout
 
+    def window(self) -> Window:
+        """As it is judged."""
+        return Window(self.count, self.errors, self.timeouts, self.longest)
+
     def packed(self) -> bytes:
         """As the script takes it."""
         values = (self.count, self.errors, self.timeouts, self.longest, self.first_run, self.last_run)
@@ -92,6 +96,29 @@ class Windows:
             ]
         )
 
+    # ---- without Redis, for a process that counts alone ----
+
+    def take_closed(self, now_ms: int) -> list[tuple[int, dict[Subject, Window]]]:
+        """Take the windows that are over and were not handed over, the oldest first: (start, what was measured)."""
+        over = sorted(start_ms for start_ms in self._tallies if start_ms + self._window_ms <= now_ms)
+        return [
+            (start_ms, {one: tally.window() for one, tally in self._tallies.pop(start_ms).items()}) for start_ms in over
+        ]
+
+    def first_end(self) -> int | None:
+        """When the oldest window that was not handed over is over; None when there is none."""
+        return min(self._tallies) + self._window_ms if self._tallies else None
+
+    def end_after(self, start_ms: int) -> int:
+        """When the window behind the one that starts then is over."""
+        return start_ms + 2 * self._window_ms
+
+    def last_closed(self, now_ms: int) -> int:
+        """The start of the last window that is over."""
+        return now_ms - now_ms % self._window_ms - self._window_ms
+
+    # ---- with the other processes ----
+
     async def closed(self, now_ms: int, grace_ms: int, limit: int = 100) -> list[int]:
         """Return the starts of windows that ended `grace_ms` ago or earlier and were not judged, the oldest first."""
         last_ms = now_ms - grace_ms - self._window_ms
@@ -99,11 +126,6 @@ class Windows:
             "ZRANGEBYSCORE", self._store.keys.open_windows, "-inf", last_ms, "LIMIT", 0, limit
         )
         return [int(start) for start in starts]
-
-    async def next_end(self) -> int | None:
-        """When the oldest window that was not judged is over; None when there is none."""
-        first = await self._store.call("ZRANGE", self._store.keys.open_windows, 0, 0)
-        return int(first[0]) + self._window_ms if first else None
 
     async def read(self, start_ms: int) -> dict[Subject, Window]:
         """Return what was measured in a window."""

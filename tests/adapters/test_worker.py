@@ -404,6 +404,7 @@ async def test_breakers_see_every_call(rig: Rig) -> None:
         await rig.accept()
 
     await rig.work()
+    await rig.windows.flush()
 
     windows = await rig.windows.read(NOON - NOON % 60_000)
     for subject in (

@@ -168,6 +168,20 @@ def test_what_may_have_gone_out_is_never_given_back() -> None:
     assert (cancelled.spend, cancelled.give_back) == ([SMS], [])
 
 
+def test_what_a_provider_took_is_paid_though_it_did_not_arrive() -> None:
+    """A receipt that says FAILED, of an attempt without an answer, proves that the provider had taken it."""
+    life = life_of("DISTRIBUTION", "sms")
+    change, step = attempt(life, 1), life.step(1)
+    assert step is not None
+    transitions.answer(change, step, step.attempts[-1], "AMBIGUOUS", "", "")
+    transitions.wait_for_receipt(change, step, 3_600_000)
+
+    reported = transitions.receipt(life, 1, 1, "FAILED", 3_000, 2_900)
+    assert reported is not None
+    assert step.state is State.FAILED
+    assert (reported.spend, reported.give_back) == ([SMS], [])
+
+
 def test_a_hold_of_the_whole_message_holds_every_unsent_step() -> None:
     """A pause met at the dequeue of one step keeps the others from going too."""
     life = life_of("CONCURRENT", "push", "sms")
@@ -176,6 +190,29 @@ def test_a_hold_of_the_whole_message_holds_every_unsent_step() -> None:
 
     assert {step.state for step in life.steps} == {State.HELD}
     assert life.state is State.HELD
+
+
+def test_deciding_again_takes_no_money_twice() -> None:
+    """A step that waited is judged again, and holds what it held."""
+    life = life_of("CONCURRENT", "push", "sms")
+    decide_again(life, proposal("CONCURRENT", "sms", now_ms=70_000, numbers=(2,)), taking(0, of=1))
+
+    assert life.steps[1].charges == [(2, SMS)]
+
+
+def test_a_charge_per_message_is_held_by_whoever_may_still_go() -> None:
+    """The step that holds it fails: the next one holds it; that one is taken, so it is spent, whoever fails then."""
+    life = life_of("CONCURRENT", "push", "push", "push")
+    quota = Charge("messages", 1, "COUNT")
+    life.steps[0].charges.append((0, quota))
+    first = attempt(life, 1)
+    transitions.failed(first, life.steps[0], dead=False)
+    assert (first.spend, first.give_back, life.steps[1].charges) == ([], [], [(0, quota)])
+
+    assert send(life, 3).spend == []
+    second = attempt(life, 2)
+    transitions.failed(second, life.steps[1], dead=False)
+    assert (second.spend, second.give_back) == ([quota], [])
 
 
 def test_a_dead_letter_can_be_sent_anew_until_its_life_ends() -> None:
@@ -192,6 +229,20 @@ def test_a_dead_letter_can_be_sent_anew_until_its_life_ends() -> None:
     assert step.state is State.HELD
     assert step.tries == []
     assert not life.is_final
+
+
+def test_a_dead_letter_is_let_go_in_the_end() -> None:
+    """It is kept for a day, or for its life if that is longer; a timer ends that, and only once."""
+    life = life_of("DISTRIBUTION", "sms")
+    change = attempt(life, 1)
+    transitions.failed(change, life.steps[0], dead=True)
+
+    assert ("EXPIRE", 1, life.remembered_until_ms) in change.timers
+    later = transitions.let_go(life, 1, life.remembered_until_ms)
+    assert later is not None
+    assert later.dead
+    assert not life.is_dead_letter
+    assert transitions.let_go(life, 1, life.remembered_until_ms) is None
 
 
 THINGS = st.sampled_from(

@@ -27,7 +27,6 @@ async def test_pages_hold_each_letter_once(store: Store) -> None:
     assert [letter for page in pages for letter in page] == expected
     assert [len(page) for page in pages] == [7, 7, 7, 7, 2, 0]
     assert await letters.count() == 30
-    assert await letters.before(NOW_MS + 1, 100) == expected[:10]
 
 
 async def test_a_letter_let_go_is_gone(store: Store) -> None:

@@ -166,7 +166,8 @@ class MessageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDeadLetters(self, request, context):
-        """Lists steps that failed for good and that may be sent anew.
+        """Lists steps that failed for good. They stay for a day, or for the message's life if that is longer, and may be sent
+        anew while the message lives.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
