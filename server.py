@@ -15,11 +15,13 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from random import Random, random
 
 import uvloop
 
@@ -32,7 +34,7 @@ from adapters.retry import RetryPolicy
 from adapters.schedule import LoopSchedule, TimelineSchedule
 from adapters.sending import Parts as WorkerParts
 from adapters.worker import Worker, WorkerSettings
-from engine.clock import HandClock, SystemClock
+from engine.clock import HandClock, OnTime, SystemClock, always_on_time
 from engine.config import Config
 from engine.data_directory import DataDirectory
 from engine.errors import ConfigurationError
@@ -145,14 +147,9 @@ async def start(config: Config, parts: AsyncExitStack, role: Role = Role.ALL) ->
 # ---- what every process has ----
 
 
-def on_time_of(state: State) -> Callable[[], Awaitable[None]]:
-    """What raises ClockDiffers when this machine's clock is not to be gone by; the messages' own is always right."""
-
-    async def on_time() -> None:
-        if not isinstance(state.clock, HandClock):
-            await state.store.check_clock(state.clock)
-
-    return on_time
+def on_time_of(state: State) -> OnTime:
+    """What tells whether this machine's clock may be gone by; the messages' own always may."""
+    return always_on_time if isinstance(state.clock, HandClock) else partial(state.store.check_clock, state.clock)
 
 
 def own_directory(path: Path, role: Role, parts: AsyncExitStack) -> DataDirectory:
@@ -256,6 +253,8 @@ async def build_flow(config: Config, state: State, rules: Rules, timeless: bool)
             round(config.worker.claim_idle_s * 1000),
             round(config.worker.drain_s * 1000),
         ),
+        # A year that is played twice comes out the same.
+        Random(config.sandbox.seed).random if timeless else random,
     )
     bell.listen(worker.wake)
     due = Due(state.timers, state.messages, state.changes, decider, keys, bell)
@@ -352,7 +351,7 @@ async def start_intake(
         await start_worker(flow, parts)
     timeline = None
     if isinstance(flow.schedule, TimelineSchedule):
-        timeline = await start_timeline(state, flow, flow.schedule)
+        timeline = await start_timeline(state, flow, flow.schedule, parts)
     else:
         start_movers(config, state, flow, parts)
     answering = Answering(
@@ -369,7 +368,7 @@ async def start_intake(
     return await listen(config, answering, parts)
 
 
-async def start_timeline(state: State, flow: Flow, schedule: TimelineSchedule) -> Timeline:
+async def start_timeline(state: State, flow: Flow, schedule: TimelineSchedule, parts: AsyncExitStack) -> Timeline:
     """Let the messages' clock drive everything, and take it up where it was."""
     assert isinstance(state.clock, HandClock)
     timeline = Timeline(
@@ -386,6 +385,7 @@ async def start_timeline(state: State, flow: Flow, schedule: TimelineSchedule) -
         state.events,
         flow.bell,
     )
+    parts.push_async_callback(timeline.stop)
     await timeline.recover()
     return timeline
 

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from adapters.answers import Answer, Answers, give_up
-from adapters.base import Adapter, Outcome, Result, reference_of
+from adapters.base import Adapter, Outcome, ReceiptKind, Result, reference_of
 from adapters.calling import Calls
 from adapters.dispatch import Away, Dispatch
 from adapters.gate import Gate
 from adapters.rendering import Destination, attempt_of, destinations
-from engine.clock import Clock
+from engine.clock import Clock, OnTime, always_on_time
 from engine.decision import transitions
 from engine.decision.change import Change, Timer
 from engine.decision.ledger_model import UserKey
@@ -66,10 +66,6 @@ class Deciding(Protocol):
         ...
 
 
-async def _always() -> None:
-    """The messages' clock is right by itself."""
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a worker works with. `on_time` raises ClockDiffers when nothing may end by the clock as it is."""
@@ -84,7 +80,7 @@ class Parts:
     windows: Windows
     decider: Deciding
     clock: Clock
-    on_time: Callable[[], Awaitable[None]] = _always
+    on_time: OnTime = always_on_time
 
 
 class Hand:
@@ -159,6 +155,7 @@ class Sending:
                 except SignalboxError as error:
                     if self.stopping and not hand.called:
                         return
+                    hand.sure_s = float("-inf")  # what was to let go of it may have been written
                     if pause_s == TROUBLE_S[0]:
                         log.warning("a step of %s waits until this is over: %s", hand.entry.message_id, error)
                     await asyncio.sleep(pause_s)
@@ -254,6 +251,8 @@ class Sending:
 
     async def _give_back(self, hand: Hand, lived: Lived, step: Step) -> bool:
         """Nobody sends it now: back into its lane, where it waits without cost until somebody reads there again."""
+        if not await self._surely_ours(hand):
+            return True
         life = lived.life
         put = apply.Put(step.channel, life.priority, life.bulk, step.number)
         change = apply.Change(lived.record.id, lived.record.n, done=[hand.entry], put=[put])
@@ -312,14 +311,14 @@ class Sending:
         hand.answer, hand.told = Answer(step.number, hand.begun, adapter.name, result), False
         return await self._write_answer(hand, lived)
 
-    async def _tell_directory(self, message: Message, channel: str, to: Sequence[Destination], result: Result) -> None:
+    async def _tell_directory(self, message: Message, channel: str, to: Sequence[Destination], answer: Answer) -> None:
         """Addresses that reach nobody, and people who want no more: the next message shall know it."""
-        user = (message.tenant, message.user_id)
+        user, result = (message.tenant, message.user_id), answer.result
         all_dead = result.outcome is Outcome.DEAD and not result.dead
         for one in to:
             if one.version is not None and (all_dead or one.value in result.dead):
                 await self._parts.identities.invalidate(user, channel, one.value, one.version)
-        if result.outcome is Outcome.OPTOUT:
+        if result.outcome is Outcome.OPTOUT or any(one.kind == ReceiptKind.OPTED_OUT for one in answer.early):
             now_ms = self._parts.clock.now_ms()
             await self._parts.identities.opt_out(user, channel, message.category, now_ms)
 
@@ -334,11 +333,10 @@ class Sending:
             lived = read_life(record) if record is not None else None
             if lived is None:
                 return await self._done(entry, record)
-        if not hand.told:
-            channel = _step_of(lived, entry).channel
-            await self._tell_directory(lived.message, channel, hand.to, answer.result)
-            hand.told = True
         named, answer = await self._named(lived, answer)
+        if not hand.told or answer.early:
+            await self._tell_directory(lived.message, _step_of(lived, entry).channel, hand.to, answer)
+            hand.told = True
         taken = self._answers.take(lived.life, answer, self._parts.clock.now_ms())
         if taken is None:
             # It was written already: whether the entry is still needed, a look at the record tells.

@@ -7,7 +7,15 @@ argument they receive.
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+OnTime = Callable[[], Awaitable[None]]
+"""Raises ClockDiffers when nothing may end, or be forgotten, by this machine's clock as it is."""
+
+
+async def always_on_time() -> None:
+    """A clock that nothing else is measured by, such as the messages' own, is right by itself."""
 
 
 class Clock(Protocol):

@@ -82,12 +82,12 @@ class SandboxProfile(BaseModel):
 
     # What becomes of an accepted call.
     receipts: bool = Field(True, description="Does it tell what became of a message?")
-    receipt_wait_ms: int = Field(_HOUR, ge=0, description="How long to wait for that before giving up.")
+    receipt_wait_ms: int = Field(10 * _MINUTE, ge=0, description="How long to wait for that before giving up.")
     receipt_ms: RangeMs = Field((0, 0), description="From the call to delivery or failure, and the receipt about it.")
     failed: Share = Field(0.0, description="Share of accepted calls that are not delivered.")
     lost: Share = Field(0.0, description="Share of those receipts that are never told.")
     late: Share = Field(0.0, description="Share of those receipts that are told late_ms after the fact.")
-    late_ms: RangeMs = (2 * _MINUTE, 45 * _MINUTE)
+    late_ms: RangeMs = (1 * _MINUTE, 9 * _MINUTE)
     repeated: Share = Field(0.0, description="Share of those receipts that are told again within a minute.")
     read: Share = Field(0.0, description="Share of delivered messages that are read, read_ms after delivery.")
     read_ms: RangeMs = (5_000, 6 * _HOUR)

@@ -69,11 +69,9 @@ class Change:
     def end(self, step: Step, state: State, reason: Reason = Reason.NONE) -> None:
         """Bring a step into a final state: what it still holds is spent if it may have gone out, else given back.
 
-        A provider that took it is to be paid, though it reports that it did not arrive. A step of which nobody knows
-        whether it went out, and that is not sent again, is UNKNOWN whatever ended it.
+        A provider that took it is to be paid, though it reports that it did not arrive.
         """
-        if step.may_have_gone_out and state not in (State.DELIVERED, State.UNCONFIRMED):
-            state = State.UNKNOWN
+        state = step.ended_as(state)
         if state in GONE or step.was_taken:
             self.pay(step)
         else:

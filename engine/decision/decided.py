@@ -99,8 +99,8 @@ def _end_unsent(life: Life, state: State) -> None:
 
 
 def _refuse(step: Step, state: State, reason: int) -> None:
-    """A step of which nobody knows whether it went out, and that is not sent again, is UNKNOWN whatever ended it."""
-    step.state = State.UNKNOWN if state.is_final and step.may_have_gone_out else state
+    """A step is held, or ends."""
+    step.state = step.ended_as(state) if state.is_final else state
     step.reason = reason
 
 
@@ -120,7 +120,7 @@ def leftover_charges(life: Life) -> tuple[list[Charge], list[Charge]]:
     spend: list[Charge] = []
     give_back: list[Charge] = []
     for step in life.steps:
-        if step.state is State.UNKNOWN or (step.state in (State.DROPPED, State.EXPIRED) and step.was_taken):
+        if step.state is State.UNKNOWN or (step.state is State.FAILED and step.was_taken):
             spend += [charge for _number, charge in step.charges]
             step.charges = []
         elif step.state in (State.DROPPED, State.EXPIRED):

@@ -110,6 +110,18 @@ class Step:
         """Has a provider taken it? One that reports on it has, though it may not have arrived."""
         return any(one.outcome == "OK" or one.receipts for one in self.attempts)
 
+    def ended_as(self, state: State) -> State:
+        """What it becomes when something brings it to this end.
+
+        What nobody knows to have gone out or not is UNKNOWN, and what a provider took without its arriving has FAILED:
+        to say that it was cancelled, dropped or had expired would say that it never went out.
+        """
+        if state in (State.DELIVERED, State.UNCONFIRMED):
+            return state
+        if self.may_have_gone_out:
+            return State.UNKNOWN
+        return State.FAILED if self.was_taken else state
+
     @property
     def tries(self) -> list[Attempt]:
         """The attempts that count."""

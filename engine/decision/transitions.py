@@ -133,9 +133,10 @@ def again_at_once(step: Step) -> None:
 
 
 def failed(change: Change, step: Step, dead: bool, reason: Reason = Reason.NONE) -> None:
-    """It surely did not go out, or did not arrive. `dead`: an operator may send it anew."""
+    """It surely did not go out, or did not arrive. `dead`: an operator may send it anew, unless an earlier attempt may
+    have gone out after all."""
     change.end(step, State.FAILED, reason)
-    if dead:
+    if dead and step.state is State.FAILED:
         step.dead = change.dead = True
         change.timers.append((Timer.EXPIRE, step.number, change.life.remembered_until_ms))
     _go_on(change)
@@ -187,7 +188,7 @@ def _go_on(change: Change) -> None:
 
 
 def receipt_wait_over(life: Life, number: int, now_ms: int) -> Change | None:
-    """No receipt came in time. None when that no longer matters."""
+    """No receipt came in time. None when that no longer matters. A supplement goes on when its own wait is over."""
     step = life.step(number)
     if step is None or step.state not in (State.SENT, State.SENDING) or step.attempt is not None:
         return None
@@ -197,7 +198,6 @@ def receipt_wait_over(life: Life, number: int, now_ms: int) -> Change | None:
     else:
         change.end(step, State.UNCONFIRMED)
     change.timers.append((Timer.RECEIPT, number, None))
-    _go_on(change)
     return change
 
 
@@ -283,6 +283,8 @@ def redrive(life: Life, number: int, now_ms: int) -> Change | None:
     step = life.step(number)
     if step is None or not step.dead or now_ms >= life.expire_ms:
         return None
+    if life.strategy == "SUPPLEMENT" and confirmed(life):
+        return None  # another step has reached them
     change = Change(life, now_ms)
     step.redriven = len(step.attempts)
     step.state, step.reason, step.dead = State.HELD, 0, False

@@ -8,6 +8,7 @@ meets it again finds the decision made.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from enum import Enum
 from typing import Final, NamedTuple
@@ -16,7 +17,7 @@ from engine.decision import transitions
 from engine.decision.blueprint import Remaining
 from engine.decision.life import Life, State, Step, pack_life
 from engine.decision.session import Again, Judgement, Session
-from engine.errors import InvalidInput
+from engine.errors import InvalidInput, SignalboxError, StateRefused
 from engine.flow.admission import Admission, held_in
 from engine.flow.evaluation import Evaluator
 from engine.flow.live_state import LiveState
@@ -49,12 +50,14 @@ class Outcome(Enum):
     CHANGED = "changed"
     """Somebody else was quicker: read again."""
     LATER = "later"
-    """Only the records know whether its accounts have enough, and they are away. A timer that led here has been set
-    anew; a step in hand is to be put off."""
+    """Only the records know whether its accounts have enough, and they are away; or it cannot be decided. A timer that
+    led here has been set anew; a step in hand is to be put off."""
 
 
 LATER_MS: Final = 1_000
 """After so long a message is looked at again that waits for the records."""
+
+log = logging.getLogger(__name__)
 
 
 class Decider:
@@ -77,7 +80,25 @@ class Decider:
         self._keys = keys
 
     async def again(self, jobs: Sequence[Job], now_ms: int) -> list[Outcome]:
-        """Decide again, in order. Raises StateUnavailable, RulesUnavailable and ClockDiffers: then try later."""
+        """Decide again, in order. Raises StateUnavailable, RulesUnavailable and ClockDiffers: then try later.
+
+        A message that cannot be decided, by a fault of ours, is told of and put off; it keeps no other waiting.
+        """
+        try:
+            return await self._decide(jobs, now_ms)
+        except SignalboxError as error:
+            if not isinstance(error, StateRefused):
+                raise
+            fault: Exception = error
+        except Exception as error:
+            fault = error
+        if len(jobs) > 1:
+            half = len(jobs) // 2
+            return await self.again(jobs[:half], now_ms) + await self.again(jobs[half:], now_ms)
+        log.error("message %s cannot be decided again", jobs[0].lived.record.id, exc_info=fault)
+        return [await self._put_off(jobs[0], now_ms)]
+
+    async def _decide(self, jobs: Sequence[Job], now_ms: int) -> list[Outcome]:
         judge = self._evaluator.judge
         state = await self._live.state([job.lived.message for job in jobs], judge.reader)
         session = Session(judge, state)

@@ -6,6 +6,7 @@ one that dies half-way: the record's version lets one of them win, and the other
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,6 +23,11 @@ from engine.state.messages import Messages, Record
 from engine.state.timers import Timer, TimerKind, Timers
 
 DECIDED: Final = (TimerKind.HOLD, TimerKind.WAIT)
+
+PUT_OFF_MS: Final = 60_000
+"""After so long a timer is tried again that could not be handled, by a fault of ours."""
+
+log = logging.getLogger(__name__)
 
 
 class Due:
@@ -47,13 +53,15 @@ class Due:
         jobs: list[Job] = []
         changes: list[apply.Change] = []
         for timer, record in zip(due, records, strict=True):
-            lived = read_life(record) if record is not None else None
-            if lived is None:
-                changes.append(_nothing_left(timer, record))
-            elif timer.kind in DECIDED and needs_deciding(lived.life, timer):
-                jobs.append(Job(lived, timer=timer))
+            try:
+                what = self._what(timer, record, now_ms)
+            except Exception:
+                log.exception("a timer of message %s cannot be handled", timer.message_id)
+                what = _put_off(timer, record, now_ms)
+            if isinstance(what, Job):
+                jobs.append(what)
             else:
-                changes.append(self._change(lived, timer, now_ms))
+                changes.append(what)
         if changes:
             await self._changes.apply(changes)
             if any(change.put for change in changes):
@@ -61,6 +69,15 @@ class Due:
         if jobs:
             await self._decider.again(jobs, now_ms)
         return len(due)
+
+    def _what(self, timer: Timer, record: Record | None, now_ms: int) -> Job | apply.Change:
+        """Say what is to be done: something to decide, or something to write."""
+        lived = read_life(record) if record is not None else None
+        if lived is None:
+            return _nothing_left(timer, record)
+        if timer.kind in DECIDED and needs_deciding(lived.life, timer):
+            return Job(lived, timer=timer)
+        return self._change(lived, timer, now_ms)
 
     def _change(self, lived: Lived, timer: Timer, now_ms: int) -> apply.Change:
         change = _follows(lived, timer, now_ms) or transitions.settle_up(lived.life, now_ms)
@@ -98,6 +115,12 @@ def _follows(lived: Lived, timer: Timer, now_ms: int) -> Change | None:
 
 def _away(timer: Timer) -> SetTimer:
     return SetTimer(timer.priority, timer.kind, timer.step, REMOVED)
+
+
+def _put_off(timer: Timer, record: Record | None, now_ms: int) -> apply.Change:
+    """Whatever is wrong with this one, those behind it must not wait for it."""
+    later = SetTimer(timer.priority, timer.kind, timer.step, now_ms + PUT_OFF_MS)
+    return apply.Change(timer.message_id, record.n if record is not None else 0, timers=[later])
 
 
 def _nothing_left(timer: Timer, record: Record | None) -> apply.Change:

@@ -7,6 +7,7 @@ When an answer is given, all of it is on disk.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
@@ -15,7 +16,7 @@ from engine.decision.life import REMEMBERED_MS
 from engine.decision.model import Admission, Decision, Message
 from engine.decision.outline import unpack_admission, unpack_outline
 from engine.decision.packing import changed_field, pack_message
-from engine.decision.session import Judgement, Session
+from engine.decision.session import PART_MESSAGES, Judgement, Session
 from engine.decision.settle import settle
 from engine.errors import AlreadyExists, RecordsUnavailable, SignalboxError, StateUnavailable, TooMuchUnrecorded
 from engine.flow import admission as admitting
@@ -101,7 +102,11 @@ class Intake:
         if any(answers):
             await self._recall(items, answers)
         places = [place for place, answer in enumerate(answers) if answer is None]
-        requests = [self._request(judge, judged[place], session) for place in places]
+        requests: list[AdmitRequest] = []
+        for begin in range(0, len(places), PART_MESSAGES):
+            if begin:
+                await asyncio.sleep(0)  # who waits for a single message gets their turn
+            requests += [self._request(judge, judged[at], session) for at in places[begin : begin + PART_MESSAGES]]
         admitted = await self._admission.admit(requests)
         for place, request, one in zip(places, requests, admitted, strict=True):
             answers[place] = _answer(judge, judged[place], request.message_id, one)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from engine.decision.change import Change
+from engine.decision.change import Change, Timer
 from engine.decision.decided import begin, decide_again, leftover_charges
 from engine.decision.life import Life, pack_life, unpack_life
-from engine.decision.model import Charge, Message
+from engine.decision.model import Charge, Message, tenant_name
 from engine.decision.outline import unpack_admission, unpack_outline
 from engine.decision.packing import unpack_message
 from engine.state import apply
@@ -20,6 +20,7 @@ from engine.state.apply import MoveMoney, Put, SetIndex, SetTimer
 from engine.state.keys import Keys
 from engine.state.lanes import Entry
 from engine.state.messages import Messages, Record
+from engine.state.pauses import PauseScope
 from engine.state.slices import account_field
 
 TRIES: Final = 100
@@ -76,12 +77,22 @@ def write(
                 for kind, step, due_ms in change.timers
             ),
         ],
-        indexes=[SetIndex(keys.dead(partition), change.now_ms if life.is_dead_letter else apply.REMOVED)]
-        if change.dead
-        else (),
+        indexes=_indexes(keys, message, partition, change),
         money=[_money(message, charge, spent=True) for charge in change.spend]
         + [_money(message, charge, spent=False) for charge in change.give_back],
     )
+
+
+def _indexes(keys: Keys, message: Message, partition: int, change: Change) -> list[SetIndex]:
+    """What lists the message, or lists it no more: dead letters, and what the pause of a line or campaign holds."""
+    indexes = []
+    if change.dead:
+        score = change.now_ms if change.life.is_dead_letter else apply.REMOVED
+        indexes.append(SetIndex(keys.dead(partition), score))
+    if (Timer.HOLD, 0, None) in change.timers:
+        for scope, name in ((PauseScope.LINE, message.line), (PauseScope.CAMPAIGN, message.campaign)):
+            indexes.append(SetIndex(keys.held(partition, scope, tenant_name(message.tenant, name)), apply.REMOVED))
+    return indexes
 
 
 def _money(message: Message, charge: Charge, spent: bool) -> MoveMoney:

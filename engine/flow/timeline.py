@@ -31,6 +31,9 @@ T = TypeVar("T")
 AT_ONCE: Final = 200
 """Timers that are handled together."""
 
+LULL_MS: Final = 3_600_000
+"""Where nothing happens for so long, it is asked whether anything is still to happen at all."""
+
 PATIENCE_S: Final = 5.0
 """So long one call moves the clock on; the caller calls again, and sees how far it has got."""
 
@@ -86,6 +89,7 @@ class Timeline:
         self._timers_known = False
         bell.listen(self._note)
         self._writing: asyncio.Future[Any] | None = None
+        self._working: asyncio.Future[int] | None = None
         self._turn = asyncio.Lock()
 
     def _note(self) -> None:
@@ -98,6 +102,12 @@ class Timeline:
             self._clock.set(int(kept))
             async with self._turn:
                 await self._go_on()
+
+    async def stop(self) -> None:
+        """End what the workers are still at, for nobody who waits for it."""
+        if self._working is not None:
+            self._working.cancel()
+            await asyncio.wait([self._working])
 
     def now(self) -> int | None:
         """What the clock shows; None before the first message."""
@@ -112,6 +122,8 @@ class Timeline:
         answers: list[Answer] = []
         async with self._turn:
             self._timers_known = False  # other calls may have set some since
+            if self._rung:
+                await self._work()  # a call before was broken off
             for at_ms, group in groupby(items, key=lambda one: one.now_ms):
                 together = list(group)
                 now_ms = self._clock.now_ms()
@@ -134,13 +146,15 @@ class Timeline:
         return answer
 
     async def advance(self, until_ms: int | None) -> Advanced:
-        """Move on to a time, or with None until nothing more can happen by itself; early when that takes long."""
+        """Move on to a time, or with None until no message has anything before it; early when that takes long."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE_S
         async with self._turn:
             self._timers_known = False  # other calls may have set some since
             await self._work()
             while (next_ms := await self._next()) is not None and (until_ms is None or next_ms <= until_ms):
+                if until_ms is None and next_ms - self._clock.now_ms() > LULL_MS and await self._all_final():
+                    break
                 if loop.time() > deadline:
                     return Advanced(self._clock.now_ms(), False, await self._unfinished())
                 await self._step(next_ms)
@@ -150,6 +164,11 @@ class Timeline:
         # Who is told that all is done looks at the records next.
         await until_recorded(self._pointers, PATIENCE_S)
         return Advanced(self._clock.now_ms(), True, await self._unfinished())
+
+    async def _all_final(self) -> bool:
+        """Is every message final? Then what is still to come is only the end of dead letters, which people may want."""
+        await self._written()
+        return await until_recorded(self._pointers, PATIENCE_S) and not await self._unfinished()
 
     async def at_rest(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do something while time stands still, such as an operator's pause, and then what it leads to."""
@@ -208,12 +227,26 @@ class Timeline:
         while await self._round(self._clock.now_ms()) or self._rung:
             continue
 
+    async def _see_lanes_through(self) -> int:
+        """Let the workers see everything through; whoever waits for it may go away, and the next one waits on."""
+        if self._working is None:
+            self._rung = False
+            self._working = asyncio.ensure_future(self._workers.run_once())
+        working = self._working
+        try:
+            return await asyncio.shield(working)
+        except BaseException:
+            self._rung = True  # what is in the lanes is still there
+            raise
+        finally:
+            if working.done():
+                self._working = None
+
     async def _round(self, now_ms: int) -> int:
         """See the lanes through, then what is promised, then what is due; return how much that was."""
         done = 0
         if self._rung:
-            self._rung = False
-            done += await self._workers.run_once()
+            done += await self._see_lanes_through()
         promised_ms = self._schedule.next_due()
         if promised_ms is not None and promised_ms <= now_ms:
             done += await self._schedule.run_due(now_ms)

@@ -13,12 +13,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from engine.clock import Clock
+from engine.clock import Clock, OnTime, always_on_time
 from engine.decision.packing import digests
 from engine.errors import SignalboxError
 from engine.records.database import Database
@@ -50,10 +50,6 @@ MOST_ASIDE: Final = 10_000
 """Messages that cannot be recorded and are remembered as such, so that each is told of once."""
 
 
-async def _always() -> None:
-    """The messages' clock is right by itself."""
-
-
 class _Work(NamedTuple):
     """A record, what it tells, and the digests that may take its body's place."""
 
@@ -76,7 +72,7 @@ class Recorder:
         clock: Clock,
         consumer: str,
         committed: Callable[[], None] = lambda: None,
-        on_time: Callable[[], Awaitable[None]] = _always,
+        on_time: OnTime = always_on_time,
     ) -> None:
         self._messages = messages
         self._events = events

@@ -8,6 +8,7 @@ decided earlier.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -131,7 +132,7 @@ class Admitter:
         decided all the same; call again to know.
         """
         await self._learn_names(requests)
-        groups = self._groups(requests)
+        groups = await self._groups(requests)
         stamp = "" if stamp_ms is None else str(stamp_ms)
         replies = await self._store.pipeline([group.command(stamp) for group in groups])
         admitted: list[Admitted] = [_CHANGED] * len(requests)
@@ -147,11 +148,13 @@ class Admitter:
         if new:
             await self._ids.of(ask.name for blueprint in new for one in blueprint.candidates for ask in one.limits)
 
-    def _groups(self, requests: Sequence[AdmitRequest]) -> list[_Group]:
+    async def _groups(self, requests: Sequence[AdmitRequest]) -> list[_Group]:
         keys = self._store.keys
         open_groups: dict[int, _Group] = {}
         groups = []
         for place, request in enumerate(requests):
+            if place % GROUP == GROUP - 1:
+                await asyncio.sleep(0)  # who waits for a single message gets their turn
             partition = keys.partition(request.user)
             group = open_groups.get(partition)
             if group is None or len(group.places) == GROUP:

@@ -215,3 +215,20 @@ async def test_what_adapters_tell(rig: Rig, caplog: pytest.LogCaptureFixture) ->
 
     assert (await rig.step(message_id)).state is State.DELIVERED
     assert "rejected" in caplog.text
+
+
+async def test_an_opt_out_that_was_quicker_than_the_answer(rig: Rig) -> None:
+    """It names the attempt as the provider does, which nobody knows yet: the next message knows of it all the same."""
+    rig.adapter.answers = [Result(Outcome.OK, provider_id="own")]
+    quick = [by_own_id("own", ReceiptKind.OPTED_OUT)]
+
+    async def during() -> None:
+        assert fates(await rig.receipts().report(quick)) == [Fate.KEPT]
+
+    rig.adapter.during = during
+    message_id = await rig.accept()
+    await rig.work()
+
+    assert (await rig.step(message_id)).attempts[0].receipts == ["OPTED_OUT"]
+    user = await rig.identities.read([("bank", "u1")])
+    assert user[("bank", "u1")].opted_out_at("sms", "NOTIFICATION") == NOON

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
+import msgpack
 import pytest
 
 from adapters.base import Outcome, Receipt, ReceiptKind, Result
 from adapters.receipts import Fate
+from engine.clock import HandClock
 from engine.decision import transitions
 from engine.decision.change import Event
-from engine.decision.life import State
-from engine.errors import StateUnavailable
+from engine.decision.life import State, pack_life
+from engine.decision.model import Admission, Charge, Reason, Refusal
+from engine.decision.outline import OutlineCandidate, Shape, pack_admission, pack_shape
+from engine.errors import ClockDiffers, StateUnavailable
 from engine.flow.lives import change_life
+from engine.ruleset.effects import ChannelChoice
 from engine.state.apply import Change
 from engine.state.connection import Store
-from tests.adapters.rig import HOUR, NO_RECEIPTS, PATIENCE_S, Rig, Scripted, traits, until
+from engine.state.pauses import PauseScope
+from engine.state.slices import Slices
+from tests.adapters.rig import HOUR, NO_RECEIPTS, NOON, PATIENCE_S, Rig, Scripted, traits, until
 
 # ---- a worker dies ----
 
@@ -371,3 +379,70 @@ async def test_an_answer_is_kept_while_the_state_is_away(rig: Rig, monkeypatch: 
 
     assert (await rig.step(message_id)).state is State.SENT
     assert (len(rig.adapter.calls), failures) == (1, [])
+
+
+async def test_a_worker_that_dies_after_its_step_was_dropped(rig: Rig) -> None:
+    """Decided again, refused, and then nobody wrote what follows: whoever takes the entry over gives the money back
+    and lets the record come to its end."""
+    message_id = await rig.accept()
+    keys, cost = rig.store.keys, Charge("cards/sms", 45_000, "CNY")
+    slices, partition = Slices(rig.store), keys.partition_of(message_id)
+    await slices.grant(partition, ("bank", "cards/sms"), "CNY", 100_000, 1, NOON)
+    life = await rig.life(message_id)
+    life.steps[0].charges, life.paid = [(1, cost)], {("cards/sms", 1)}
+    candidate = OutlineCandidate(1, ChannelChoice("sms"), ((0, True),), ())
+    shape = pack_shape(Shape("v1", "DISTRIBUTION", "default", (candidate,), {}))
+    outline = b"\x93\x01" + shape + msgpack.packb((NOON, NOON + HOUR, "P2", None, (cost,), ()))
+    admission = pack_admission(Admission((), (Refusal(Reason.OPTED_OUT),)))
+    again = ("n", 2, "l", pack_life(life), "q", outline, "r", admission)
+    await rig.store.call("HSET", keys.message(message_id), *again)
+    await rig.taken_by("dead")
+
+    await rig.work()
+
+    record = await rig.messages.read_one(message_id)
+    assert record is not None
+    assert (record.final, record.later_outline, rig.adapter.calls) == (True, None, [])
+    assert (await rig.step(message_id)).state is State.DROPPED
+    (slice_,) = await slices.read(partition, [("bank", "cards/sms")])
+    assert slice_ is not None
+    assert (slice_.left, await rig.waiting()) == (145_000, 0)
+
+
+# ---- a clock is wrong ----
+
+
+async def test_nothing_expires_by_a_wrong_clock(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is a day ahead waits with what seems to be over; right again, it sends it."""
+    monkeypatch.setattr("adapters.sending.TROUBLE_S", (0.001, 0.001))
+    message_id = await rig.accept()
+    now_ms = rig.clock.now_ms()
+    rig.clock.advance(24 * HOUR)
+    asked: list[int] = []
+
+    async def on_time() -> None:
+        asked.append(1)
+        if len(asked) < 3:
+            raise ClockDiffers(24 * HOUR)
+        sending._parts = replace(sending._parts, clock=HandClock(now_ms))
+
+    sending = rig.sending("one")
+    sending._parts = replace(sending._parts, on_time=on_time)
+    (hand,) = await rig.taken_by("one")
+    await sending.see_through(hand)
+
+    assert len(asked) == 3
+    assert (await rig.step(message_id)).state is State.SENT
+
+
+async def test_an_uncertain_return_to_the_lane(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that nobody sends now goes back into its lane once, also when nobody confirmed that it did."""
+    monkeypatch.setattr("adapters.sending.TROUBLE_S", (0.001, 0.001))
+    monkeypatch.setattr(rig.changes, "apply_one", fails_after(rig.changes.apply_one, 1))
+    message_id = await rig.accept()
+    (hand,) = await rig.taken_by("one")
+    await rig.control.pause(PauseScope.CHANNEL, "sms", "somebody", "", NOON)
+
+    await rig.sending("one").see_through(hand)
+
+    assert (await rig.waiting(), (await rig.step(message_id)).state) == (1, State.QUEUED)

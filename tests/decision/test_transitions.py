@@ -182,6 +182,21 @@ def test_what_a_provider_took_is_paid_though_it_did_not_arrive() -> None:
     assert (reported.spend, reported.give_back) == ([SMS], [])
 
 
+def test_what_a_provider_took_has_failed_though_its_retry_expired() -> None:
+    """A step that waits to go again ends as FAILED when a receipt has told meanwhile that it went out in vain."""
+    life = life_of("DISTRIBUTION", "sms")
+    change, step = attempt(life, 1), life.step(1)
+    assert step is not None
+    transitions.answer(change, step, step.attempts[-1], "AMBIGUOUS", "", "")
+    transitions.retry(change, step, 50_000)
+    transitions.receipt(life, 1, 1, "FAILED", 3_000, 2_900)
+    assert step.state is State.QUEUED
+
+    expired = transitions.expire(life, 90_000_000)
+    assert step.state is State.FAILED
+    assert (expired.spend, expired.give_back) == ([SMS], [])
+
+
 def test_a_hold_of_the_whole_message_holds_every_unsent_step() -> None:
     """A pause met at the dequeue of one step keeps the others from going too."""
     life = life_of("CONCURRENT", "push", "sms")
@@ -229,6 +244,18 @@ def test_a_dead_letter_can_be_sent_anew_until_its_life_ends() -> None:
     assert step.state is State.HELD
     assert step.tries == []
     assert not life.is_final
+
+
+def test_what_may_have_gone_out_is_no_dead_letter() -> None:
+    """A retry that would come too late fails for good; what an earlier attempt may have sent, nobody sends anew."""
+    life = life_of("DISTRIBUTION", "sms")
+    change, step = attempt(life, 1), life.steps[0]
+    transitions.answer(change, step, step.attempts[-1], "AMBIGUOUS", "", "")
+    transitions.retry(change, step, life.expire_ms)
+
+    assert step.state is State.UNKNOWN
+    assert not life.is_dead_letter
+    assert transitions.redrive(life, 1, 10_000) is None
 
 
 def test_a_dead_letter_is_let_go_in_the_end() -> None:

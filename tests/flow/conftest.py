@@ -1,4 +1,4 @@
-"""What the tests of the flow share: an open database of records."""
+"""What the tests of the flow share: an open database of records, and the real Redis of the tests of the state."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from engine.records.database import Database
+from tests.state.conftest import redis_server, store
+
+__all__ = ["redis_server", "store"]
 
 
 @pytest.fixture

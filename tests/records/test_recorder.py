@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from engine.clock import HandClock
-from engine.errors import RecordsUnavailable
+from engine.errors import ClockDiffers, RecordsUnavailable
 from engine.records.database import FILE, Database
 from engine.records.queries import Queries, Trace
 from engine.records.recorder import Recorder
 from engine.state.connection import Store
 from engine.state.events import Events
+from engine.state.messages import Record
 from tests.decision.rulesets import DAY, MINUTE, NOON
 from tests.records.lives import Living, request
 from tests.state.conftest import redis_server, store
@@ -298,3 +299,49 @@ async def test_what_a_dead_recorder_left_is_taken_over(living: Living, sqlite: D
     await record_all(living, sqlite)
 
     assert (await trace(sqlite, message_id)).message.state == "QUEUED"
+
+
+async def test_a_fault_of_ours_ends_no_recorder(
+    living: Living, sqlite: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told with its place, and recording goes on: without it, sooner or later nothing more could be taken in."""
+    message_id = await living.accept(request())
+    read, faults = living.messages.read, [KeyError("a fault")]
+
+    async def faulty(ids: Sequence[str]) -> list[Record | None]:
+        if faults:
+            raise faults.pop()
+        return await read(ids)
+
+    monkeypatch.setattr(living.messages, "read", faulty)
+    committed, stop = asyncio.Event(), asyncio.Event()
+    one = Recorder(living.messages, Events(living.store), sqlite, HandClock(NOON), "one", committed.set)
+    running = asyncio.create_task(one.run(stop))
+    async with asyncio.timeout(10):
+        await committed.wait()
+    stop.set()
+    await running
+
+    assert (await trace(sqlite, message_id)).message.state == "QUEUED"
+    assert caplog.records[0].exc_info is not None
+
+
+async def test_nothing_is_closed_by_a_wrong_clock(living: Living, sqlite: Database) -> None:
+    """A machine that is days ahead would have requests forgotten too early: it is recorded, and closed afterwards."""
+    message_id = await live(living)
+    wrong = [True]
+
+    async def on_time() -> None:
+        if wrong:
+            raise ClockDiffers(3 * DAY)
+
+    one = Recorder(living.messages, Events(living.store), sqlite, HandClock(NOON), "one", on_time=on_time)
+    with pytest.raises(ClockDiffers):
+        await one.run_once()
+    assert (await living.record(message_id)).body is not None
+
+    wrong.clear()
+    while await one.run_once():
+        pass
+    assert (await living.record(message_id)).body is None
+    assert told(await trace(sqlite, message_id)) == list(enumerate(LIFE, 1))

@@ -230,6 +230,16 @@ async def test_the_gap_between_clocks(store: Store, gap_ms: int) -> None:
     assert await store.clock_gap_ms(HandClock(now_ms + gap_ms)) == pytest.approx(gap_ms, abs=500)
 
 
+@pytest.mark.parametrize("gap_ms", [-86_400_000, -3_000, 3_000])
+async def test_a_clock_that_is_far_off_is_refused(store: Store, gap_ms: int) -> None:
+    """By it nothing may end; one that is a little off will do."""
+    seconds, micros = await store.call("TIME")
+    now_ms = int(seconds) * 1000 + int(micros) // 1000
+    await store.check_clock(HandClock(now_ms + 100))
+    with pytest.raises(ClockDiffers):
+        await store.check_clock(HandClock(now_ms + gap_ms))
+
+
 def test_every_error_is_ours() -> None:
     """Whoever catches Signalbox's errors catches all of the state's."""
     assert all(issubclass(kind, SignalboxError) for kind in (StateUnavailable, StateFull, StateRefused, ClockDiffers))

@@ -17,6 +17,7 @@ from engine.state.user_record import (
     pack_record,
     read_attributes,
     unpack_record,
+    unpack_view,
     version_mark,
 )
 
@@ -58,6 +59,7 @@ def test_rules_see_channels_that_can_be_reached() -> None:
         frozenset({("sms", "MARKETING"), ("", "MARKETING")}),
     )
     assert RECORD.user("Asia/Shanghai") == expected
+    assert unpack_view(pack_record(RECORD), "Asia/Shanghai") == expected
     assert User(True, "Asia/Shanghai") == UserRecord(1).user("Asia/Shanghai")
 
 
