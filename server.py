@@ -29,7 +29,7 @@ from adapters.base import ProviderSpec, Receipt, ReceiptKind, Surroundings
 from adapters.dispatch import Bounds as ProviderBounds
 from adapters.dispatch import Dispatch
 from adapters.receipts import Receipts
-from adapters.registry import Providers
+from adapters.registry import SIMULATED, Providers, simulated_specs
 from adapters.retry import RetryPolicy
 from adapters.schedule import LoopSchedule, TimelineSchedule
 from adapters.sending import Parts as WorkerParts
@@ -54,7 +54,7 @@ from engine.flow.rules_process import RulesProcess, RulesProcessOptions
 from engine.flow.timeline import Timeline
 from engine.process import stop_on_signals, tune_interpreter
 from engine.records.recorder import Recorder
-from engine.ruleset.effects import Route
+from engine.ruleset.compile import named_providers
 from engine.service.calls import Calls
 from engine.service.channels import Provider
 from engine.service.counts import Counts
@@ -80,7 +80,6 @@ GRACE_MS = 2_000
 """How long after its end a breaker's window is judged: other processes hand over what they counted by then."""
 
 MOST_OF_A_ROLE = 100
-SIMULATED = "sandbox"
 
 log = logging.getLogger("signalbox")
 
@@ -231,31 +230,8 @@ async def build_flow(config: Config, state: State, rules: Rules, timeless: bool)
         name: ProviderBounds(one.rate or None, one.concurrency or None, one.timeout_ms or None)
         for name, one in config.providers.items()
     }
-    policy = RetryPolicy(repeats=frozenset(config.worker.send_again))
-    worker = Worker(
-        WorkerParts(
-            keys=keys,
-            messages=state.messages,
-            changes=state.changes,
-            lanes=state.lanes,
-            identities=state.identities,
-            index=index,
-            control=state.control,
-            windows=state.windows,
-            decider=decider,
-            clock=clock,
-            on_time=on_time_of(state),
-        ),
-        Dispatch(providers, clock, policy, bounds, timeless),
-        WorkerSettings(
-            HERE,
-            config.worker.concurrency,
-            round(config.worker.claim_idle_s * 1000),
-            round(config.worker.drain_s * 1000),
-        ),
-        # A year that is played twice comes out the same.
-        Random(config.sandbox.seed).random if timeless else random,
-    )
+    dispatch = Dispatch(providers, clock, RetryPolicy(repeats=frozenset(config.worker.send_again)), bounds, timeless)
+    worker = build_worker(config, state, decider, index, dispatch, timeless)
     bell.listen(worker.wake)
     due = Due(state.timers, state.messages, state.changes, decider, keys, bell)
     channels = {spec.name: spec.channel for spec in specs}
@@ -269,6 +245,32 @@ async def build_flow(config: Config, state: State, rules: Rules, timeless: bool)
     )
     receipts = Receipts(state.messages, state.changes, state.identities, index, keys, clock, state.queries.user_of)
     return Flow(intake, live, due, judge, worker, receipts, providers, specs, schedule, bell)
+
+
+def build_worker(
+    config: Config, state: State, decider: Decider, index: ReceiptIndex, dispatch: Dispatch, timeless: bool
+) -> Worker:
+    """Put a worker together."""
+    settings = config.worker
+    return Worker(
+        WorkerParts(
+            keys=state.store.keys,
+            messages=state.messages,
+            changes=state.changes,
+            lanes=state.lanes,
+            identities=state.identities,
+            index=index,
+            control=state.control,
+            windows=state.windows,
+            decider=decider,
+            clock=state.clock,
+            on_time=on_time_of(state),
+        ),
+        dispatch,
+        WorkerSettings(HERE, settings.concurrency, round(settings.claim_idle_s * 1000), round(settings.drain_s * 1000)),
+        # A year that is played twice comes out the same.
+        Random(config.sandbox.seed).random if timeless else random,
+    )
 
 
 async def start_worker(flow: Flow, parts: AsyncExitStack) -> None:
@@ -435,11 +437,7 @@ def provider_specs(config: Config, rules: Rules) -> list[ProviderSpec]:
         ]
     log.warning("no provider is configured: every channel goes to a simulated carrier, and nobody is reached")
     ruleset = rules.evaluator.judge.ruleset
-    routes = [rule.effect for rule in ruleset.rules if isinstance(rule.effect, Route)]
-    named = {(name, choice.channel) for route in routes for choice in route.choices for name in choice.providers}
-    unnamed = set(ruleset.channels) - {channel for _name, channel in named}
-    named |= {(f"{SIMULATED}-{channel}".lower(), channel) for channel in unnamed}
-    return [ProviderSpec(name, SIMULATED, channel, simulated) for name, channel in sorted(named)]
+    return simulated_specs(ruleset.channels, named_providers(ruleset), simulated)
 
 
 def reload_options(config: Config, data: DataDirectory) -> ReloadOptions:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -27,7 +27,10 @@ log = logging.getLogger(__name__)
 
 GROUP: Final = "signalbox.adapters"
 
-TYPES: Final[Mapping[str, AdapterFactory]] = {"sandbox": build_sandbox}
+SIMULATED: Final = "sandbox"
+"""The type of a provider that reaches nobody."""
+
+TYPES: Final[Mapping[str, AdapterFactory]] = {SIMULATED: build_sandbox}
 """The types that come with Signalbox."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -89,6 +92,16 @@ class Providers:
                 await adapter.stop()
             except Exception:
                 log.exception("the provider %s did not stop cleanly", adapter.name)
+
+
+def simulated_specs(
+    channels: Iterable[str], named: Iterable[tuple[str, str]], settings: Mapping[str, Any]
+) -> list[ProviderSpec]:
+    """Describe simulated providers for all channels: the `named` (provider, channel), else one for the channel."""
+    wanted = set(named)
+    unnamed = set(channels) - {channel for _name, channel in wanted}
+    wanted |= {(f"{SIMULATED}-{channel}".lower(), channel) for channel in unnamed}
+    return [ProviderSpec(name, SIMULATED, channel, settings) for name, channel in sorted(wanted)]
 
 
 def known_types() -> list[str]:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from engine.ruleset.check import check
 from engine.ruleset.classes import Program, build_program
+from engine.ruleset.effects import Route
 from engine.ruleset.expressions import walk
 from engine.ruleset.facts_schema import FactsSchema, Scope
 from engine.ruleset.interpreter import holds
@@ -87,3 +88,9 @@ def _program(rules: tuple[Rule, ...], schema: FactsSchema, scope: Scope) -> Prog
 
 def _always(f: Facts, c: Facts) -> bool:
     return True
+
+
+def named_providers(ruleset: RuleSet) -> set[tuple[str, str]]:
+    """Return the providers that routing rules name, each with its channel."""
+    routes = [rule.effect for rule in ruleset.rules if isinstance(rule.effect, Route)]
+    return {(name, choice.channel) for route in routes for choice in route.choices for name in choice.providers}
