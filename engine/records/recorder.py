@@ -10,17 +10,16 @@ numbers of their events. While SQL is away it waits and tries again; nothing but
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from engine.clock import Clock, OnTime, always_on_time
 from engine.decision.packing import digests
-from engine.errors import SignalboxError
+from engine.errors import SignalboxError, StateUnavailable
 from engine.records.database import Database
 from engine.records.rows import Told, tell
 from engine.records.writing import write_told
@@ -36,7 +35,9 @@ IDLE_SECONDS: Final = 0.05
 LONGEST_PAUSE_SECONDS: Final = 2.0
 
 FEW: Final = 64
-"""After fewer changes than these it waits a moment for more: a transaction costs as much for one as for fifty."""
+GATHER_SECONDS: Final = 0.2
+"""After fewer changes than these it waits a moment for more: a transaction costs as much for one as for fifty, and a
+message that changes four times in that moment is recorded once."""
 
 
 CLAIM_EVERY_SECONDS: Final = 10.0
@@ -99,14 +100,15 @@ class Recorder:
             try:
                 busy = await self.run_once()
             except Exception as error:
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_SECONDS)
+                pause_s = min(2 * max(pause_s, IDLE_SECONDS), LONGEST_PAUSE_SECONDS)
                 self._note(str(error) or repr(error), None if isinstance(error, SignalboxError) else error)
             else:
-                pause_s = IDLE_SECONDS
+                pause_s = GATHER_SECONDS if busy else IDLE_SECONDS
                 self._note("")
                 if busy >= FEW:
                     continue
-            await _pause(stop, pause_s)
+            await _pause((stop, self._events.waited_for), pause_s)
+            self._events.waited_for.clear()
 
     async def run_once(self, most: int = BATCH) -> int:
         """Take up about `most` pointers and return how many were; 0 when there was nothing to do.
@@ -115,7 +117,11 @@ class Recorder:
         the same.
         """
         if not self._pointers:
-            self._pointers = await self._next(most)
+            try:
+                self._pointers = await self._next(most)
+            except StateUnavailable:
+                self._starting = True  # Redis may have handed us pointers in an answer that never came
+                raise
         pointers = self._pointers
         if not pointers:
             return 0
@@ -196,6 +202,9 @@ def _closing(work: _Work, now_ms: int) -> Recorded:
     return Recorded(record.id, record.n, work.digests, record.until_ms - now_ms)
 
 
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+async def _pause(ends: Iterable[asyncio.Event], seconds: float) -> None:
+    """Wait so long, or until one of these comes true."""
+    waits = [asyncio.ensure_future(end.wait()) for end in ends]
+    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()

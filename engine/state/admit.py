@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import msgpack
@@ -134,9 +135,9 @@ class Admitter:
         await self._learn_names(requests)
         groups = await self._groups(requests)
         stamp = "" if stamp_ms is None else str(stamp_ms)
-        replies = await self._store.pipeline([group.command(stamp) for group in groups])
+        replies = await self._store.pipelines([[one.command(stamp) for one in each] for each in groups])
         admitted: list[Admitted] = [_CHANGED] * len(requests)
-        for group, answers in zip(groups, replies, strict=True):
+        for group, answers in zip(chain.from_iterable(groups), replies, strict=True):
             for place, answer in zip(group.places, answers, strict=True):
                 admitted[place] = _new(answer) if type(answer) is bytes else _not_new(answer, requests[place])
         return admitted
@@ -148,22 +149,24 @@ class Admitter:
         if new:
             await self._ids.of(ask.name for blueprint in new for one in blueprint.candidates for ask in one.limits)
 
-    async def _groups(self, requests: Sequence[AdmitRequest]) -> list[_Group]:
+    async def _groups(self, requests: Sequence[AdmitRequest]) -> list[list[_Group]]:
+        """Return the groups of each partition, which are decided in their order."""
         keys = self._store.keys
-        open_groups: dict[int, _Group] = {}
-        groups = []
+        groups: dict[int, list[_Group]] = {}
         for place, request in enumerate(requests):
             if place % GROUP == GROUP - 1:
                 await asyncio.sleep(0)  # who waits for a single message gets their turn
             partition = keys.partition(request.user)
-            group = open_groups.get(partition)
-            if group is None or len(group.places) == GROUP:
-                group = open_groups[partition] = _Group(keys, partition)
-                groups.append(group)
+            mine = groups.get(partition)
+            if mine is None:
+                mine = groups[partition] = [_Group(keys, partition)]
+            elif len(mine[-1].places) == GROUP:
+                mine.append(_Group(keys, partition))
+            group = mine[-1]
             group.places.append(place)
             blueprint = request.proposal.blueprint
             group.add(request, self._shape_for(request, blueprint) if blueprint is not None else None)
-        return groups
+        return list(groups.values())
 
     def _shape_for(self, request: AdmitRequest, blueprint: Blueprint) -> _Shape:
         earlier = request.earlier

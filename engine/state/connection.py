@@ -109,7 +109,23 @@ class Store:
         """
         if not commands:
             return []
-        replies = await self._exchange(commands, limit_s)
+        return await self._settled(commands, await self._exchange(commands, limit_s), raise_on_error, limit_s)
+
+    async def pipelines(
+        self, groups: Sequence[Sequence[Command]], *, raise_on_error: bool = True, limit_s: float = ANSWER_LIMIT_S
+    ) -> list[Reply]:
+        """Do with several groups what `pipeline` does with one; the answers of all in order.
+
+        The commands of a group are carried out in order, large groups side by side.
+        """
+        if not groups:
+            return []
+        replies = await self._wires.exchange_apart([(pack(group), len(group)) for group in groups], limit_s)
+        return await self._settled([one for group in groups for one in group], replies, raise_on_error, limit_s)
+
+    async def _settled(
+        self, commands: Sequence[Command], replies: list[Reply], raise_on_error: bool, limit_s: float
+    ) -> list[Reply]:
         failed = [at for at, reply in enumerate(replies) if isinstance(reply, SignalboxError)]
         if failed:
             unknown = [at for at in failed if getattr(replies[at], "code", "") == "NOSCRIPT"]

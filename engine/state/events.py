@@ -6,6 +6,7 @@ that changed again meanwhile, costs a look and nothing else.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -32,6 +33,8 @@ class Events:
         self._store = store
         self._keys = [[store.keys.events(partition)] for partition in range(store.keys.partitions)]
         self._group = Group(store, GROUP)
+        self.waited_for = asyncio.Event()
+        """Somebody of this process waits for what is recorded: the recorder need not gather more."""
 
     async def read(self, consumer: str, count: int) -> list[Pointer]:
         """Read about `count` new pointers, a like share of each partition and its oldest first."""
@@ -57,6 +60,7 @@ class Events:
 
     async def newest(self) -> list[str]:
         """Return the newest pointer of each partition, for `is_done`; empty where there is none."""
+        self.waited_for.set()
         replies = await self._store.pipeline([("XREVRANGE", key, "+", "-", "COUNT", 1) for (key,) in self._keys])
         return [reply[0][0].decode() if reply else "" for reply in replies]
 

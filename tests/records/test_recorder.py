@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from engine.clock import HandClock
-from engine.errors import ClockDiffers, RecordsUnavailable
+from engine.errors import ClockDiffers, RecordsUnavailable, StateUnavailable
 from engine.records.database import FILE, Database
 from engine.records.queries import Queries, Trace
 from engine.records.recorder import Recorder
 from engine.state.connection import Store
-from engine.state.events import Events
+from engine.state.events import Events, Pointer
 from engine.state.messages import Record
 from tests.decision.rulesets import DAY, MINUTE, NOON
 from tests.records.lives import Living, request
@@ -297,6 +297,28 @@ async def test_what_a_dead_recorder_left_is_taken_over(living: Living, sqlite: D
     message_id = await living.accept(request())
     assert await Events(living.store).read("dead", 10)
     await record_all(living, sqlite)
+
+    assert (await trace(sqlite, message_id)).message.state == "QUEUED"
+
+
+async def test_an_answer_that_never_came_is_asked_for_again(
+    living: Living, sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pointers that Redis handed out in the moment of its death are taken up at once, not after a while."""
+    one = recorder(living, sqlite)
+    await one.run_once()
+    message_id = await living.accept(request())
+    read = Events.read
+
+    async def lost(self: Events, consumer: str, count: int) -> list[Pointer]:
+        monkeypatch.undo()
+        assert await read(self, consumer, count)
+        raise StateUnavailable("the connection was lost")
+
+    monkeypatch.setattr(Events, "read", lost)
+    with pytest.raises(StateUnavailable):
+        await one.run_once()
+    assert await one.run_once() == 1
 
     assert (await trace(sqlite, message_id)).message.state == "QUEUED"
 
