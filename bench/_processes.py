@@ -78,8 +78,19 @@ def started(program: Sequence[str], log: Path, extra: Mapping[str, str] | None =
 
 
 @contextmanager
-def signalbox(folder: Path, rules: Path, tests: Path, **settings: str) -> Iterator[Served]:
-    """`signalbox serve` with these rules and data of its own below `folder`; it ends when this process does."""
+def signalbox(
+    folder: Path,
+    rules: Path,
+    tests: Path,
+    *,
+    role: str = "all",
+    program: Sequence[str] = ("-P", "-m", "cli.private_server"),
+    **settings: str,
+) -> Iterator[Served]:
+    """`signalbox serve` with these rules and data of its own below `folder`; it ends when this process does.
+
+    `program` is what is run in the place of `cli.private_server`.
+    """
     extra = {
         "SIGNALBOX_SERVER_PORT": "0",
         "SIGNALBOX_RULES_DIR": str(rules),
@@ -87,8 +98,8 @@ def signalbox(folder: Path, rules: Path, tests: Path, **settings: str) -> Iterat
         "SIGNALBOX_LOG_LEVEL": "warning",
         **settings,
     }
-    program = ("-P", "-m", "cli.private_server", "--data-dir", str(folder / "data"))
-    with started(program, folder / "signalbox.log", extra) as server:
+    flags = ("--data-dir", str(folder / "data"), "--role", role)
+    with started((*program, *flags), folder / "signalbox.log", extra) as server:
         yield server
 
 
