@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Final, NamedTuple, Protocol
 
 from engine.decision.judge import Judge
@@ -74,6 +75,8 @@ class Intake:
         self._messages = messages
         self._load = load
         self._keys = keys
+        # Batches are made ready one after the other: side by side they would all come to Redis together, and then wait.
+        self._turn = asyncio.Lock()
         self._singles: Coalescer[Incoming, Answer] = Coalescer(self.send, MOST_AT_ONCE)
 
     async def send_one(self, incoming: Incoming) -> Accepted:
@@ -96,17 +99,18 @@ class Intake:
         judge = self._evaluator.judge
         messages = [one.message for one in items]
         session = Session(judge, await self._live.state(messages, judge.reader))
-        judged = await self._evaluator.propose(session, items)
         refused = await self._load.refused()
-        answers: list[Answer | None] = [_refusal(one, refused) for one in judged]
-        if any(answers):
-            await self._recall(items, answers)
-        places = [place for place, answer in enumerate(answers) if answer is None]
-        requests: list[AdmitRequest] = []
-        for begin in range(0, len(places), PART_MESSAGES):
-            if begin:
-                await asyncio.sleep(0)  # who waits for a single message gets their turn
-            requests += [self._request(judge, judged[at], session) for at in places[begin : begin + PART_MESSAGES]]
+        async with self._turn if len(items) > PART_MESSAGES else nullcontext():
+            judged = await self._evaluator.propose(session, items)
+            answers: list[Answer | None] = [_refusal(one, refused) for one in judged]
+            if any(answers):
+                await self._recall(items, answers)
+            places = [place for place, answer in enumerate(answers) if answer is None]
+            requests: list[AdmitRequest] = []
+            for begin in range(0, len(places), PART_MESSAGES):
+                if begin:
+                    await asyncio.sleep(0)  # who waits for a single message gets their turn
+                requests += [self._request(judge, judged[at], session) for at in places[begin : begin + PART_MESSAGES]]
         admitted = await self._admission.admit(requests)
         for place, request, one in zip(places, requests, admitted, strict=True):
             answers[place] = _answer(judge, judged[place], request.message_id, one)
