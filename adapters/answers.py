@@ -18,7 +18,7 @@ from adapters.dispatch import Dispatch, tries_of
 from adapters.gate import CLOSED_MS
 from adapters.retry import Move, NextMove, after, unsettled
 from engine.decision import transitions
-from engine.decision.change import Change, Timer
+from engine.decision.change import Change, TimerKind
 from engine.decision.life import Attempt, Life, State, Step
 from engine.decision.model import Reason
 from engine.state.receipt_index import Early
@@ -79,12 +79,12 @@ class Answers:
         if step.attempts[-1] is not tried:
             return False
         if step.state is State.SENDING:
-            change.timers.append((Timer.RECEIPT, step.number, None))
+            change.timers.append((TimerKind.RECEIPT, step.number, None))
             if self._go_on(change, step, tried, result):
                 # Its entry has gone long ago: a timer brings a new one.
                 transitions.retry(change, step, change.now_ms)
         if step.state is State.QUEUED and result.outcome is Outcome.OK:
-            change.timers.append((Timer.RETRY, step.number, None))
+            change.timers.append((TimerKind.RETRY, step.number, None))
             transitions.sent(change, step, self._receipt_wait_ms(tried))
         return False
 

@@ -24,7 +24,7 @@ from adapters.gate import Gate
 from adapters.rendering import Destination, attempt_of, destinations
 from engine.clock import Clock, OnTime, always_on_time
 from engine.decision import transitions
-from engine.decision.change import Change, Timer
+from engine.decision.change import Change, TimerKind
 from engine.decision.ledger_model import UserKey
 from engine.decision.life import Step
 from engine.decision.model import Message, Reason
@@ -262,7 +262,7 @@ class Sending:
         """What it needs is away while others of the channel send: a timer brings it back."""
         life = lived.life
         due_ms = min(self._parts.clock.now_ms() + for_ms, life.expire_ms)
-        timer = apply.SetTimer(life.priority, Timer.RETRY, step.number, due_ms)
+        timer = apply.SetTimer(life.priority, TimerKind.RETRY, step.number, due_ms)
         change = apply.Change(lived.record.id, lived.record.n, done=[hand.entry], timers=[timer])
         return await self._parts.changes.apply_one(change) > 0
 

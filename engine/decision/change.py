@@ -7,7 +7,7 @@ collected in a `Change`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 import msgpack
@@ -34,14 +34,14 @@ class Event(IntEnum):
     REDRIVEN = 8
 
 
-class Timer:
-    """What a timer waits for, as its member in the timers names it."""
+class TimerKind(StrEnum):
+    """What is to be done when a timer is due; its member in the timers names it so."""
 
-    HOLD: Final = "HOLD"
-    WAIT: Final = "WAIT"
-    RETRY: Final = "RETRY"
-    RECEIPT: Final = "RECEIPT"
-    EXPIRE: Final = "EXPIRE"
+    HOLD = "HOLD"  # decide again: a hold is over
+    WAIT = "WAIT"  # the wait of a supplement is over
+    RETRY = "RETRY"  # enqueue the step again
+    RECEIPT = "RECEIPT"  # no receipt will come any more
+    EXPIRE = "EXPIRE"  # the message's life is over; of a step: it is kept as a dead letter no longer
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Change:
     life: Life
     now_ms: int
     events: list[bytes] = field(default_factory=list)
-    timers: list[tuple[str, int, int | None]] = field(default_factory=list)
+    timers: list[tuple[TimerKind, int, int | None]] = field(default_factory=list)
     enqueue: list[Step] = field(default_factory=list)
     spend: list[Charge] = field(default_factory=list)
     give_back: list[Charge] = field(default_factory=list)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from engine.decision.change import Change, Event, Timer
+from engine.decision.change import Change, Event, TimerKind
 from engine.decision.life import Attempt, Life, State, Step
 from engine.decision.model import Reason
 
@@ -102,7 +102,7 @@ def sent(change: Change, step: Step, receipt_wait_ms: int | None) -> None:
     if receipt_wait_ms is None:
         change.end(step, State.UNCONFIRMED)
     else:
-        change.timers.append((Timer.RECEIPT, step.number, change.now_ms + receipt_wait_ms))
+        change.timers.append((TimerKind.RECEIPT, step.number, change.now_ms + receipt_wait_ms))
 
 
 def early(change: Change, step: Step) -> bool:
@@ -123,7 +123,7 @@ def retry(change: Change, step: Step, due_ms: int) -> None:
         failed(change, step, dead=True)
         return
     step.state = State.QUEUED
-    change.timers.append((Timer.RETRY, step.number, due_ms))
+    change.timers.append((TimerKind.RETRY, step.number, due_ms))
     change.tell(Event.RETRY, step.number, due_ms=due_ms)
 
 
@@ -138,7 +138,7 @@ def failed(change: Change, step: Step, dead: bool, reason: Reason = Reason.NONE)
     change.end(step, State.FAILED, reason)
     if dead and step.state is State.FAILED:
         step.dead = change.dead = True
-        change.timers.append((Timer.EXPIRE, step.number, change.life.remembered_until_ms))
+        change.timers.append((TimerKind.EXPIRE, step.number, change.life.remembered_until_ms))
     _go_on(change)
 
 
@@ -168,7 +168,7 @@ def unreadable(life: Life, now_ms: int, why: str) -> Change:
 
 def wait_for_receipt(change: Change, step: Step, receipt_wait_ms: int) -> None:
     """Nobody knows whether it went out: a receipt may tell."""
-    change.timers.append((Timer.RECEIPT, step.number, change.now_ms + receipt_wait_ms))
+    change.timers.append((TimerKind.RECEIPT, step.number, change.now_ms + receipt_wait_ms))
 
 
 def enqueue(change: Change, step: Step) -> None:
@@ -181,7 +181,7 @@ def _go_on(change: Change) -> None:
     """A supplement whose step surely failed goes on at once; the timer is how, so that a crash forgets nothing."""
     life = change.life
     if life.remaining and all(step.state.is_final for step in life.steps):
-        change.timers.append((Timer.WAIT, life.steps[-1].number, change.now_ms))
+        change.timers.append((TimerKind.WAIT, life.steps[-1].number, change.now_ms))
 
 
 # ---- receipts and timers ----
@@ -197,7 +197,7 @@ def receipt_wait_over(life: Life, number: int, now_ms: int) -> Change | None:
         unknown(change, step)
     else:
         change.end(step, State.UNCONFIRMED)
-    change.timers.append((Timer.RECEIPT, number, None))
+    change.timers.append((TimerKind.RECEIPT, number, None))
     return change
 
 
@@ -217,7 +217,7 @@ def receipt(
         if kind in ARRIVED:
             _arrived(change, step, [kind])
         elif kind == "FAILED" and step.attempts[-1] is tried and step.state in (State.SENT, State.SENDING):
-            change.timers.append((Timer.RECEIPT, number, None))
+            change.timers.append((TimerKind.RECEIPT, number, None))
             failed(change, step, dead=False)
     elif step.state.is_final and kind in ARRIVED:
         _confirm(change, step, tried.receipts)
@@ -230,7 +230,7 @@ def _is_ambiguous(step: Step, tried: Attempt) -> bool:
 
 def _arrived(change: Change, step: Step, kinds: list[str]) -> None:
     change.end(step, State.DELIVERED)
-    change.timers += [(Timer.RECEIPT, step.number, None), (Timer.RETRY, step.number, None)]
+    change.timers += [(TimerKind.RECEIPT, step.number, None), (TimerKind.RETRY, step.number, None)]
     _confirm(change, step, kinds)
 
 
@@ -244,8 +244,8 @@ def _confirm(change: Change, step: Step, kinds: list[str]) -> None:
         return
     change.drop_rest(Reason.NONE)
     life.held = False
-    change.timers += [(Timer.WAIT, one.number, None) for one in life.steps]
-    change.timers.append((Timer.HOLD, 0, None))
+    change.timers += [(TimerKind.WAIT, one.number, None) for one in life.steps]
+    change.timers.append((TimerKind.HOLD, 0, None))
 
 
 def confirmed(life: Life) -> bool:
@@ -290,7 +290,7 @@ def redrive(life: Life, number: int, now_ms: int) -> Change | None:
     step.state, step.reason, step.dead = State.HELD, 0, False
     life.held, change.dead = True, True
     change.tell(Event.REDRIVEN, number)
-    change.timers += [(Timer.HOLD, 0, now_ms), (Timer.EXPIRE, number, None)]
+    change.timers += [(TimerKind.HOLD, 0, now_ms), (TimerKind.EXPIRE, number, None)]
     return change
 
 
@@ -304,11 +304,7 @@ def let_go(life: Life, number: int, now_ms: int) -> Change | None:
     return change
 
 
-def _all_timers(life: Life) -> list[tuple[str, int, int | None]]:
+def _all_timers(life: Life) -> list[tuple[TimerKind, int, int | None]]:
     """Take away every timer that what is unsent may have."""
-    timers: list[tuple[str, int, int | None]] = [(Timer.HOLD, 0, None), (Timer.EXPIRE, 0, None)]
-    for step in life.steps:
-        if step.state in (State.CANCELLED, State.EXPIRED):
-            timers.append((Timer.RETRY, step.number, None))
-        timers.append((Timer.WAIT, step.number, None))
-    return timers
+    of_steps = [(kind, step.number, None) for step in life.steps for kind in (TimerKind.RETRY, TimerKind.WAIT)]
+    return [(TimerKind.HOLD, 0, None), (TimerKind.EXPIRE, 0, None), *of_steps]

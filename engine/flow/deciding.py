@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from engine.decision import transitions
 from engine.decision.blueprint import Remaining
+from engine.decision.change import TimerKind
 from engine.decision.life import Life, State, Step, pack_life
 from engine.decision.session import Again, Judgement, Session
 from engine.errors import InvalidInput, SignalboxError, StateRefused
@@ -28,7 +29,7 @@ from engine.state.apply import REMOVED, Change, Changes, SetTimer
 from engine.state.keys import Keys, user_digest
 from engine.state.lanes import Entry
 from engine.state.messages import Messages
-from engine.state.timers import Timer, TimerKind
+from engine.state.timers import Timer
 
 
 class Job(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.decision import transitions
-from engine.decision.change import Change
+from engine.decision.change import Change, TimerKind
 from engine.decision.life import State
 from engine.flow.bell import Bell
 from engine.flow.deciding import Decider, Job, needs_deciding
@@ -20,7 +20,7 @@ from engine.state import apply
 from engine.state.apply import REMOVED, Changes, SetTimer
 from engine.state.keys import Keys
 from engine.state.messages import Messages, Record
-from engine.state.timers import Timer, TimerKind, Timers
+from engine.state.timers import Timer, Timers
 
 DECIDED: Final = (TimerKind.HOLD, TimerKind.WAIT)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from engine.decision.change import Change, Timer
+from engine.decision.change import Change, TimerKind
 from engine.decision.decided import begin, decide_again, leftover_charges
 from engine.decision.life import Life, pack_life, unpack_life
 from engine.decision.model import Charge, Message, tenant_name
@@ -89,7 +89,7 @@ def _indexes(keys: Keys, message: Message, partition: int, change: Change) -> li
     if change.dead:
         score = change.now_ms if change.life.is_dead_letter else apply.REMOVED
         indexes.append(SetIndex(keys.dead(partition), score))
-    if (Timer.HOLD, 0, None) in change.timers:
+    if (TimerKind.HOLD, 0, None) in change.timers:
         for scope, name in ((PauseScope.LINE, message.line), (PauseScope.CAMPAIGN, message.campaign)):
             indexes.append(SetIndex(keys.held(partition, scope, tenant_name(message.tenant, name)), apply.REMOVED))
     return indexes

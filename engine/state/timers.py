@@ -7,24 +7,14 @@ whoever handles a due one may die half-way: it is still there, and the record's 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from operator import attrgetter
 from typing import Final, NamedTuple
 
+from engine.decision.change import TimerKind
 from engine.state.connection import Store
 from engine.state.lanes import PRIORITIES
 
 _LEAST_OF_EACH: Final = 16
-
-
-class TimerKind(StrEnum):
-    """What is to be done when it is due."""
-
-    HOLD = "HOLD"  # decide again: a hold is over
-    WAIT = "WAIT"  # the wait of a supplement is over
-    RETRY = "RETRY"  # enqueue the step again
-    RECEIPT = "RECEIPT"  # no receipt will come any more
-    EXPIRE = "EXPIRE"  # the message's life is over; of a step: it is kept as a dead letter no longer
 
 
 class Timer(NamedTuple):

@@ -14,7 +14,7 @@ from adapters.registry import Providers
 from adapters.retry import RetryPolicy
 from engine.clock import HandClock
 from engine.decision import transitions
-from engine.decision.change import Change, Timer
+from engine.decision.change import Change, TimerKind
 from engine.decision.life import Life, State, Step
 from engine.decision.model import Charge
 from engine.state.receipt_index import Early
@@ -81,11 +81,11 @@ class Books:
             back, kind = about
             return transitions.receipt(self.life, 1, self._number(back), kind, NOON, NOON), False
         if what == "wait over":
-            over = transitions.receipt_wait_over(self.life, 1, NOON) if Timer.RECEIPT in self.timers else None
+            over = transitions.receipt_wait_over(self.life, 1, NOON) if TimerKind.RECEIPT in self.timers else None
             return over, False
         change = Change(self.life, NOON)
         if what == "attempt" and self.step.state is State.QUEUED and len(self.step.attempts) < 6:
-            self.timers.pop(Timer.RETRY, None)  # it came due
+            self.timers.pop(TimerKind.RETRY, None)  # it came due
             transitions.attempt(change, self.step, "carrier-a")
             self.in_hand = True
             return change, False
@@ -112,11 +112,11 @@ def test_the_books_stay_right(category: str, receipts: bool, life_ms: int, told:
         if state in GONE:
             assert books.spent == 1
         if state is State.QUEUED:
-            assert books.in_hand or Timer.RETRY in books.timers
+            assert books.in_hand or TimerKind.RETRY in books.timers
         if state is State.SENT:
-            assert Timer.RECEIPT in books.timers
+            assert TimerKind.RECEIPT in books.timers
         if state is State.SENDING:
-            assert books.step.attempt is not None or Timer.RECEIPT in books.timers
+            assert books.step.attempt is not None or TimerKind.RECEIPT in books.timers
 
 
 @given(outcomes, st.sampled_from(["DELIVERED", "READ", "FAILED"]))

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from engine.decision.change import TimerKind
 from engine.decision.life import State
 from engine.flow.deciding import Decider, Job, Outcome
 from engine.flow.due import PUT_OFF_MS
 from engine.flow.lives import read_life
 from engine.state.apply import Change, SetTimer
 from engine.state.connection import Store
-from engine.state.timers import Timer, TimerKind
+from engine.state.timers import Timer
 from tests.adapters.rig import HOUR, NOON, Rig
 
 

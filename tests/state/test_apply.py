@@ -8,12 +8,13 @@ from random import Random
 import msgpack
 import pytest
 
+from engine.decision.change import TimerKind
 from engine.state.apply import REMOVED, Change, Changes, MoveMoney, Put, SetIndex, SetTimer
 from engine.state.connection import Store
 from engine.state.events import Events
 from engine.state.lanes import Lanes
 from engine.state.messages import Messages
-from engine.state.timers import Timer, TimerKind, Timers
+from engine.state.timers import Timer, Timers
 from tests.state.records import NOW_MS, putting, write_record
 
 

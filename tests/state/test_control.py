@@ -7,12 +7,13 @@ import asyncio
 import pytest
 
 from engine.decision import model
+from engine.decision.change import TimerKind
 from engine.state.apply import Change, Changes, SetIndex, SetTimer
 from engine.state.breakers import BreakerState, Subject, SubjectKind
 from engine.state.connection import Store
 from engine.state.control import Control
 from engine.state.pauses import OVER_AFTER_MS, Pause, PauseScope
-from engine.state.timers import TimerKind, Timers
+from engine.state.timers import Timers
 from tests.state.records import NOW_MS, write_record
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from engine.decision.change import TimerKind
 from engine.state.apply import REMOVED, Change, Changes, SetTimer
 from engine.state.connection import Store
-from engine.state.timers import Timer, TimerKind, Timers
+from engine.state.timers import Timer, Timers
 from tests.state.records import NOW_MS, write_record
 
 
