@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from importlib import import_module
 from typing import Any, Final, NoReturn
 
 import click
 
+from cli.commands import LazyGroup, Table
 from cli.interrupts import ignoring_signals
 from cli.problems import CANNOT_START, PROBLEMS
 from engine.errors import SignalboxError
@@ -19,7 +19,7 @@ INTERRUPTED: Final = 130
 
 TRACEBACK: Final = "SIGNALBOX_TRACEBACK"
 
-_COMMANDS: Final = {
+_COMMANDS: Final[Table] = {
     "serve": ("cli.serve:serve", "Run the server."),
     "send": ("cli.send:send", "Send the messages that the rows of a file lead to."),
     "evaluate": ("cli.evaluate:evaluate", "Decide what the rows of a file would lead to, and show it."),
@@ -28,34 +28,13 @@ _COMMANDS: Final = {
     "channels": ("cli.channels:channels", "See how the sending is; pause it and go on."),
     "dead-letters": ("cli.dead_letters:dead_letters", "See what failed for good, and send it anew."),
     "accounts": ("cli.accounts:accounts", "See the accounts, and put money in."),
-    "rules": ("cli.rules:rules", "Check, test and look after the rules."),
+    "rules": ("cli.rules.group:rules", "Check, test and look after the rules."),
 }
-"""The commands in the order of the help. Each is imported when it is called: `--help` need not wait for gRPC."""
-
-
-class Commands(click.Group):
-    """A group whose commands are imported when they are needed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of the table above."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, name = _COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
 
 
 @click.group(
-    cls=Commands,
+    cls=LazyGroup,
+    table=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 all is well, 1 problems were found, 2 wrong usage or could not begin. "
     "Example: signalbox rules check",

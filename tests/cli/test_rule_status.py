@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from cli.rule_status import show_status, status_json
+from cli.rules.status_report import show_status, status_json
 from signalbox.v1 import rule_service_pb2 as contract
 
 WARNING = contract.Problem(

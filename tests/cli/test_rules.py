@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cli.rules import rules
+from cli.rules.group import rules
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = next(path for path in sorted((ROOT / "rules").iterdir()) if path.is_dir())

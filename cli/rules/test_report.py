@@ -17,7 +17,7 @@ from engine.ruleset.issues import Issue, Severity, render
 from engine.service.translate_decision import write_trace
 
 if TYPE_CHECKING:
-    from cli.rules import Version
+    from cli.rules.versions import Version
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""`signalbox rules`: one command a file, and what they share."""
