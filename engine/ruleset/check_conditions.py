@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from engine.ruleset.documents import Scalar
+from engine.ruleset.condition_text import ConditionText
 from engine.ruleset.facts_schema import FactsSchema
 from engine.ruleset.issues import Issues
 from engine.ruleset.logic import Answer, Failure, always_true, can_err, never_true
@@ -27,7 +27,7 @@ def check_condition(rule: Rule, placed: Placed, schema: FactsSchema, issues: Iss
     failure = can_err(rule.when, schema, rule.scope)
     if failure.answer is not Answer.NO and rule.family != "routing":
         _may_err(rule, placed.when, schema, failure, issues)
-    whole = placed.when.place(0, len(placed.when.text))
+    whole = placed.when.whole
     if never_true(rule.when, schema, rule.scope) is Answer.YES:
         hint = "two of its parts exclude each other; is an && meant to be an ||, or a < a >?"
         issues.error("never-true", whole, "this condition never holds, whatever the facts are", hint)
@@ -37,13 +37,13 @@ def check_condition(rule: Rule, placed: Placed, schema: FactsSchema, issues: Iss
     return failure.answer is not Answer.NO
 
 
-def _may_err(rule: Rule, node: Scalar, schema: FactsSchema, failure: Failure, issues: Issues) -> None:
+def _may_err(rule: Rule, node: ConditionText, schema: FactsSchema, failure: Failure, issues: Issues) -> None:
     """Tell every fact that is read without a has(), one after the other, and what else may fail."""
     assert rule.when is not None, "asked only of rules with a condition"
     for _ in range(_MOST_COMPLAINTS):
         if failure.answer is Answer.UNKNOWN:
             text = "this condition has too many cases to tell whether it always has a value"
-            issues.error("too-complex", node.place(0, len(node.text)), text, "split the rule into simpler ones")
+            issues.error("too-complex", node.whole, text, "split the rule into simpler ones")
         elif failure.fact is not None:
             text = f'"{failure.absent}" may be absent, and then this rule would not apply'
             hint = f"write {failure.guard} && before it; or, if a rule must not miss such messages, !has(…) || …"
@@ -56,7 +56,7 @@ def _may_err(rule: Rule, node: Scalar, schema: FactsSchema, failure: Failure, is
         return
 
 
-def _operation(part: Expr, node: Scalar, issues: Issues) -> None:
+def _operation(part: Expr, node: ConditionText, issues: Issues) -> None:
     """Tell an operation that has no value on some facts."""
     op = part.op if isinstance(part, Call) else ""
     place = node.place(part.start, part.end)

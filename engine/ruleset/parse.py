@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeGuard
 
+from engine.ruleset.condition_text import ConditionText
 from engine.ruleset.documents import Mapping as Group
 from engine.ruleset.documents import Node, Scalar, Sequence
 from engine.ruleset.effects import FAMILIES, Effect, is_per_step
@@ -268,4 +269,4 @@ def _keep(version: _Version, family: str, node: Group, head: RuleForm, when: Exp
         )
     )
     condition = node.get("when")
-    version.places[index] = Placed(place, condition if isinstance(condition, Scalar) else None, node)
+    version.places[index] = Placed(place, ConditionText.of(condition) if isinstance(condition, Scalar) else None, node)

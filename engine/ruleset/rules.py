@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 
-from engine.ruleset.documents import Mapping, Scalar
+from engine.ruleset.condition_text import ConditionText
+from engine.ruleset.documents import Mapping
 from engine.ruleset.effects import Effect
 from engine.ruleset.facts_schema import FactsSchema, Scope
 from engine.ruleset.issues import Issue, Severity
@@ -41,7 +42,7 @@ class Placed:
     """Where a rule stands: the place of its id, its condition, and the whole rule as a tree."""
 
     id: Span
-    when: Scalar | None
+    when: ConditionText | None
     rule: Mapping
 
 
