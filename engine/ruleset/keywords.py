@@ -76,6 +76,10 @@ class KeywordLists:
     def __reduce__(self) -> tuple[type[KeywordLists], tuple[Mapping[str, tuple[tuple[str, int], ...]]]]:
         return KeywordLists, (self._lists,)
 
+    def words(self, name: str) -> tuple[tuple[str, int], ...]:
+        """Return the words of a list with their severities."""
+        return self._lists[name]
+
     def prepare(self) -> KeywordLists:
         """Build the automaton now, so that the first message does not wait for it."""
         words: list[str] = []

@@ -1,0 +1,282 @@
+"""All messages at once: is there one for which this holds?
+
+    ask(formula) -> NEVER, with no message to show; Found, with one that was really judged; Undecided, with the reason
+
+The classes of all terms are searched by a SAT solver, near the usual message. A solution is turned into a real message
+(`realise`, `inputs`), whose facts are read and judged as any other's. Where no real message has these classes, that
+combination is set aside and the search goes on (counterexample-guided refinement, Clarke et al. 2000). What the solver
+finds impossible by what binds facts for sure is never; what it only finds impossible because of combinations that were
+set aside is undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pysat.solvers import Solver
+
+from engine.analysis.encoding import Encoding
+from engine.analysis.formulas import Condition, Formula, Holds, conditions_in, is_true
+from engine.analysis.inputs import Wanted, exactly, ordinary, with_facts
+from engine.analysis.realise import Group, Realiser, groups_of
+from engine.analysis.situation import Situation
+from engine.decision.facts import FactsReader, channel_facts
+from engine.errors import InvalidInput
+from engine.ruleset.compile import RuleSet
+from engine.ruleset.fact_types import Scope
+from engine.ruleset.interpreter import holds
+from engine.ruleset.rules import Rule
+from engine.ruleset.syntax import Expr
+
+MOST_ROUNDS: Final = 60
+"""Combinations of classes that are turned into messages for one question."""
+
+
+MOST_TURNS: Final = 3
+"""Times that facts which moved along with others are set too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """No message at all does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """This one does."""
+
+    situation: Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Neither was a message found nor is it proved that there is none; `why` is a sentence."""
+
+    why: str
+
+
+Answer = Never | Found | Undecided
+
+
+class Space:
+    """The classes of a rule set's conditions, and of `extra` ones, with a solver over them.
+
+    Conditions of breaker rules are about windows, not messages, and are not in it.
+    """
+
+    def __init__(self, ruleset: RuleSet, extra: Iterable[Condition] = ()) -> None:
+        self.ruleset = ruleset
+        conditions = [one for rule in ruleset.rules for one in self.conditions(rule)]
+        self._solver = Solver(name="glucose4")
+        self.encoding = Encoding(ruleset.schema, dict.fromkeys([*conditions, *extra]), self._solver.add_clause)
+        self._realiser = Realiser(self.encoding.table, self.encoding.terms, ruleset.schema)
+        self._groups = groups_of(self.encoding.table, self.encoding.terms)
+        self._usual = ordinary(ruleset)
+        self._reader = FactsReader(ruleset)
+        self._channel_slots = [
+            (channel, fact.slot)
+            for channel in ruleset.channels
+            if (fact := ruleset.schema.fact(f"channels.{channel}.state", Scope.MESSAGE)) is not None
+        ]
+        self._judges: dict[tuple[Expr, Scope], Any] = {}
+        self._guard = self.encoding.variable()
+        self._prefer()
+
+    def conditions(self, rule: Rule) -> list[Condition]:
+        """Return the rule's condition, once for each channel where it is asked of channels; none of a breaker rule."""
+        if rule.family == "breaker":
+            return []
+        if rule.scope is Scope.CHANNEL:
+            return [Condition(rule.when, Scope.CHANNEL, channel) for channel in self.ruleset.channels]
+        return [Condition(rule.when)]
+
+    def matches(self, rule: Rule, channel: str = "") -> Formula:
+        """Return "the rule matches", asked of this candidate where it is asked of channels."""
+        of_channel = rule.scope is Scope.CHANNEL
+        return Holds(Condition(rule.when, rule.scope, channel if of_channel else ""))
+
+    def ask(self, formula: Formula) -> Answer:
+        """Look for a message for which the formula holds."""
+        wanted = self.encoding.literal(formula)
+        if not self._solver.solve(assumptions=[wanted]):
+            return Never()
+        failed: Group | None = None
+        for _ in range(MOST_ROUNDS):
+            classes = self._near(wanted)
+            if classes is None:
+                return Undecided(self._why(failed))
+            situation, failed = self._situation(formula, classes)
+            if situation is not None:
+                return Found(situation)
+            self._set_aside(classes, failed, formula)
+        return Undecided(self._why(failed))
+
+    def is_possible(self, formula: Formula) -> bool:
+        """Whether the solver finds the formula possible; False is a proof, True is not."""
+        return bool(self._solver.solve(assumptions=[self.encoding.literal(formula)]))
+
+    def core(self, formula: Formula, others: Sequence[Formula]) -> list[int]:
+        """Return which of the others, by their places, make the formula impossible together with it.
+
+        Only after it was found impossible with all of them.
+        """
+        assumed = [self.encoding.literal(other) for other in others]
+        if self._solver.solve(assumptions=[self.encoding.literal(formula), *assumed]):
+            return list(range(len(others)))
+        core = set(self._solver.get_core() or ())
+        kept = [place for place, literal in enumerate(assumed) if literal in core]
+        for place in list(kept):  # the solver's core is small, not smallest
+            rest = [assumed[other] for other in kept if other != place]
+            if not self._solver.solve(assumptions=[self.encoding.literal(formula), *rest]):
+                kept.remove(place)
+        return kept
+
+    def holds(self, formula: Formula, situation: Situation) -> bool:
+        """Judge a formula by the plain interpreter on the facts of a real message."""
+        f = self.facts(situation)
+        return f is not None and is_true(formula, lambda condition: self._value(condition, situation, f))
+
+    def facts(self, situation: Situation) -> list[Any] | None:
+        """Return the message list of a situation, the facts of all channels in it; None when the message is invalid."""
+        message, user, breakers = situation.message, situation.user, situation.breakers
+        with suppress(InvalidInput):
+            attributes = self._reader.attribute_values(user)
+            ledger = situation.state().ledger
+            f = self._reader.message_values(message, user, attributes, situation.now_ms, breakers, ledger)
+            for channel, slot in self._channel_slots:
+                f[slot : slot + 3] = channel_facts(channel, message, user, breakers)[1:]
+            return f
+        return None
+
+    def _value(self, condition: Condition, situation: Situation, f: list[Any]) -> bool | None:
+        if condition.when is None:
+            return True
+        key = (condition.when, condition.scope)
+        if key not in self._judges:
+            self._judges[key] = holds(condition.when, self.ruleset.schema, condition.scope)
+        c: Sequence[Any] = ()
+        if condition.channel:
+            c = channel_facts(condition.channel, situation.message, situation.user, situation.breakers)
+        value: bool | None = self._judges[key](f, c)
+        return value
+
+    def _prefer(self) -> None:
+        """Make the solver begin with the classes of the usual message."""
+        f = self.facts(self._usual)
+        assert f is not None, "the ordinary message is valid under every rule set"
+        self._home = {number: self._class(number, f) for number in range(len(self.encoding.terms))}
+        self._solver.set_phases(self._literals(self._home))
+
+    def _class(self, number: int, f: Sequence[Any]) -> int:
+        return self._realiser.class_of(number, f)
+
+    def _literals(self, classes: Mapping[int, int]) -> list[int]:
+        """The variables of these classes, as far as they are possible."""
+        variables = self.encoding.variables
+        return [variables[number][found] for number, found in classes.items() if found in variables[number]]
+
+    def _near(self, wanted: int) -> dict[int, int] | None:
+        """Return classes of all terms for which the literal holds, as many as possible those of the usual message.
+
+        Combinations that were set aside are left out; None when nothing else remains.
+        """
+        home = self._literals(self._home)
+        fixed = [wanted, self._guard]
+        given_up: list[int] = []
+        while not self._solver.solve(assumptions=[*fixed, *home]):
+            core = set(self._solver.get_core() or ())
+            if core.isdisjoint(home):
+                return None
+            given_up += [literal for literal in home if literal in core]
+            home = [literal for literal in home if literal not in core]
+        for literal in given_up:  # a core names more than must be given up
+            if self._solver.solve(assumptions=[*fixed, *home, literal]):
+                home.append(literal)
+        self._solver.solve(assumptions=[*fixed, *home])
+        model = set(self._solver.get_model() or ())
+        return {
+            number: next(found for found, variable in classes.items() if variable in model)
+            for number, classes in enumerate(self.encoding.variables)
+        }
+
+    def _situation(self, formula: Formula, classes: dict[int, int]) -> tuple[Situation | None, Group | None]:
+        """Turn classes into a message for which the formula holds; where that fails, say for which group if it is one.
+
+        What differs from the ordinary message is set. That may move other facts along, such as the addresses with the
+        user; those are set then too.
+        """
+        groups = [group for group in self._groups if any(classes[n] != self._home[n] for n in group.terms)]
+        for _ in range(MOST_TURNS):
+            made, failed = self._set(groups, classes)
+            if made is None:
+                return None, failed
+            if self.holds(formula, made):
+                return made, None
+            moved = self._moved(made, classes)
+            more = [group for group in moved if group not in groups]
+            if not more:
+                return None, moved[0] if len(moved) == 1 else None
+            groups += more
+        return None, None
+
+    def _moved(self, situation: Situation, classes: Mapping[int, int]) -> list[Group]:
+        """Return the groups with a term in another class than was wanted."""
+        f = self.facts(situation)
+        if f is None:
+            return []
+        return [group for group in self._groups if any(self._class(n, f) != classes[n] for n in group.terms)]
+
+    def _set(self, groups: Iterable[Group], classes: Mapping[int, int]) -> tuple[Situation | None, Group | None]:
+        """Return the ordinary message with the facts of these groups as wanted, or the group to blame.
+
+        First what is simply set, such as the zone; then a text and an instant are looked for; then follows what is
+        compared with these.
+        """
+        made = self._usual
+        for group in sorted(groups, key=lambda group: (bool(group.searched), bool(group.plain))):
+            found = self._set_one(group, classes, made)
+            if found is None:
+                return None, group
+            made = found
+        return made, None
+
+    def _set_one(self, group: Group, classes: Mapping[int, int], made: Situation) -> Situation | None:
+        searched = {path: self._wanted(path, group, classes) for path in group.searched}
+        begun = with_facts(made, searched, self.ruleset) if searched else made
+        values = None if begun is None else self._realiser.values(group, classes, self._fixed(group, begun))
+        if begun is None or values is None:
+            return None
+        return with_facts(begun, {path: exactly(value) for path, value in values.items()}, self.ruleset)
+
+    def _fixed(self, group: Group, situation: Situation) -> dict[str, Any]:
+        """The facts of a group that follow from the text and the instant found."""
+        f = self.facts(situation) if group.searched else None
+        return {} if f is None else {path: f[group.facts[path].slot] for path in group.searched}
+
+    def _wanted(self, path: str, group: Group, classes: Mapping[int, int]) -> Wanted:
+        number = self.encoding.table.known(group.facts[path])
+        if number is None:
+            return Wanted((), lambda value: True)
+        partition, found = self.encoding.terms[number].partition, classes[number]
+        values = self._realiser.suggestions(path, group, classes)
+        return Wanted(values, lambda value: (0 if value is None else partition.class_of(value)) == found)
+
+    def _set_aside(self, classes: Mapping[int, int], group: Group | None, formula: Formula) -> None:
+        """Leave out a combination that no message was found for: that of one group, else all that the formula reads."""
+        if group is not None:
+            terms: Iterable[int] = group.terms
+        else:
+            terms = {term for condition in conditions_in(formula) for term in self.encoding.terms_of(condition)}
+            related = [group for group in self._groups if any(term in terms for term in group.terms)]
+            terms = [term for group in related for term in group.terms]
+        chosen = [self.encoding.variables[term][classes[term]] for term in terms]
+        self._solver.add_clause([-self._guard, *(-literal for literal in chosen)])
+
+    def _why(self, group: Group | None) -> str:
+        if group is None:
+            return "no real message was found for the combinations of facts that were tried"
+        facts = ", ".join(sorted(group.facts))
+        return f"no value was found that is as all conditions about {facts} would have it, nor a proof that none is"
