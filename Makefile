@@ -38,9 +38,9 @@ format: setup ## put the code into its one layout and mend what ruff can mend
 pytest: setup ## the tests alone
 	$(BIN)/python -m pytest
 
-rules: setup ## check the served rules and run their tests
+rules: setup ## check the served rules, run their tests, and see that these reach every condition and notice mistakes
 	$(BIN)/signalbox rules check
-	$(BIN)/signalbox rules test
+	$(BIN)/signalbox rules test --coverage --fail-under 100 --mutate --mutate-under 97
 
 stubs: setup ## make the Python stubs of proto/ anew
 	$(BIN)/python scripts/stubs.py
@@ -50,6 +50,7 @@ lock: setup ## pin the packages of pyproject.toml anew (UPGRADE=1 takes newer on
 
 bench: setup ## the benchmarks, each with its yardstick
 	$(BIN)/python bench/match.py
+	$(BIN)/python bench/cases.py
 	$(BIN)/python bench/evaluate.py
 	$(BIN)/python bench/reload.py
 	$(BIN)/python bench/send.py

@@ -14,6 +14,9 @@ from signalbox.v1 import decision_pb2, decision_service_pb2, decision_service_pb
 Request = decision_service_pb2.EvaluateBatchRequest
 Response = decision_service_pb2.EvaluateBatchResponse
 
+EVERY_RULE = 20
+"""Messages of a batch of which a server explains every rule, for whoever asks for a certain message."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -55,6 +58,8 @@ class Pick:
             return None
         request, index, line = self._found
         again = decision_service_pb2.EvaluateBatchRequest(state=request.state, trace=True)
+        if self.request_id is not None and index < EVERY_RULE:
+            again.trace_level = decision_service_pb2.TRACE_LEVEL_RULES
         again.evaluations.extend(request.evaluations[: index + 1])
         response = stub.EvaluateBatch(again, timeout=timeout)
         result = response.results[index]

@@ -11,20 +11,25 @@ import click
 from cli.private_server import ROOT, rules_root
 from engine.flow.folder import Folder, read_folder, read_rollout
 from engine.ruleset.check import check as check_version
-from engine.ruleset.compile import Compiled, compile_version
+from engine.ruleset.compile import Compiled, compile_parsed
 from engine.ruleset.issues import Issue, Severity
 from engine.ruleset.parse import parse_version
+from engine.ruleset.rules import Parsed
 
 PathType = click.Path(path_type=Path)
 
 
 @dataclass(frozen=True)
 class Version:
-    """A version of the rules, read and compiled. `issues` are those of the folder and of what is in it."""
+    """A version of the rules, read and compiled. `issues` are those of the folder and of what is in it.
+
+    `parsed` knows where everything stands; None where the folder could not be read.
+    """
 
     folder: Path
     compiled: Compiled | None
     issues: tuple[Issue, ...]
+    parsed: Parsed | None = None
 
     @property
     def errors(self) -> int:
@@ -49,9 +54,9 @@ def _version(folder: Path) -> Version:
         return Version(folder, None, found.issues)
     if found.has_errors:
         parsed = check_version(parse_version(found.name, found.files, found.unreadable))
-        return Version(folder, None, tuple(sorted({*found.issues, *parsed.issues})))
-    compiled = compile_version(found.name, found.files)
-    return Version(folder, compiled, tuple(sorted({*found.issues, *compiled.issues})))
+        return Version(folder, None, tuple(sorted({*found.issues, *parsed.issues})), parsed)
+    parsed = check_version(parse_version(found.name, found.files))
+    return Version(folder, compile_parsed(parsed), tuple(sorted({*found.issues, *parsed.issues})), parsed)
 
 
 def tests_of(folder: Path) -> Path:

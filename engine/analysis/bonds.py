@@ -6,16 +6,17 @@ Each clause is a list of alternatives (term, classes) of which one holds on all 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
 from engine.ruleset.expressions import walk
 from engine.ruleset.facts_schema import FactsSchema, Scope
-from engine.ruleset.interpreter import EvaluationError, compile_expr
+from engine.ruleset.interpreter import EvaluationError, compile_expr, holds
 from engine.ruleset.normal import LOGIC
 from engine.ruleset.partition import FIRST, MISSING
 from engine.ruleset.syntax import Call, Fact, Literal, Type
-from engine.ruleset.terms import Term, TermTable, facts_in
+from engine.ruleset.terms import Term, TermTable, facts_in, facts_needed, is_macro
 
 Bond = list[tuple[int, int]]
 
@@ -37,6 +38,7 @@ def bonds(table: TermTable, terms: Sequence[Term], schema: FactsSchema) -> Itera
         else:
             yield from _error_bonds(number, term, table)
             yield from _value_bonds(number, term, table, terms, schema)
+            yield from _item_bonds(number, term, terms, schema)
     yield from _date_bonds(table, terms)
     yield from _length_bonds(table, terms)
 
@@ -66,14 +68,35 @@ def _user_bonds(number: int, term: Term, table: TermTable) -> Iterator[Bond]:
 
 
 def _error_bonds(number: int, term: Term, table: TermTable) -> Iterator[Bond]:
-    """An expression has no value where one of its facts has none; and only there, unless an operation can fail."""
-    facts = [table.number(fact) for fact in facts_in(term.expr)]
-    if not strict(term):
+    """An expression has no value where one of the facts it needs has none; and only there, if nothing else can fail."""
+    if not strict(term) and not is_macro(term.expr):
         return
-    for fact in facts:
+    needed = {fact.path: table.number(fact) for fact in facts_needed(term.expr)}
+    for fact in needed.values():
         yield [(fact, ~MISSING), (number, 1)]
-    if table.first_failing(term.expr) is None:
-        yield [(number, ~1), *((fact, MISSING) for fact in facts)]
+    if needed.keys() == {fact.path for fact in facts_in(term.expr)} and table.first_failing(term.expr) is None:
+        yield [(number, ~1), *((fact, MISSING) for fact in needed.values())]
+
+
+def _item_bonds(number: int, term: Term, terms: Sequence[Term], schema: FactsSchema) -> Iterator[Bond]:
+    """Where a list holds a value of which a question is true, the list holds one of which it is."""
+    match term.expr:
+        case Call(op="exists", args=(Fact() as items, variable, body)) if not any(facts_in(body)):
+            for other, asking in enumerate(terms):
+                value = _held(asking, items)
+                if value is not None:
+                    alone = Literal((value.value,), items.type, 0, 0)  # type: ignore[arg-type]  # a list of one
+                    asked = replace(term.expr, args=(alone, variable, body))
+                    if holds(asked, schema, Scope.MESSAGE)((), ()):
+                        yield [(other, ~(2 << FIRST)), (number, 2 << FIRST)]
+
+
+def _held(term: Term, items: Fact) -> Literal | None:
+    """The constant of a question `constant in list` about this list."""
+    match term.expr:
+        case Call(op="in", args=(Literal() as value, Fact(path=path))) if path == items.path:
+            return value
+    return None
 
 
 def strict(term: Term) -> bool:

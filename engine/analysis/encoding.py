@@ -53,6 +53,7 @@ class Encoding:
         self.variables: list[dict[int, int]] = []
         self._sets: dict[tuple[int, int], int] = {}
         self._known: dict[tuple[bool, Key], int] = {}
+        self._formulas: dict[int, tuple[Formula, int]] = {}
         emit([TRUE])
         for term in self.terms:
             self._declare(term)
@@ -99,7 +100,13 @@ class Encoding:
         return known
 
     def literal(self, formula: Formula) -> int:
-        """Return a literal that holds exactly where the formula does."""
+        """Return a literal that holds exactly where the formula does; one object is encoded once."""
+        known = self._formulas.get(id(formula))
+        if known is None:
+            known = self._formulas[id(formula)] = (formula, self._formula(formula))
+        return known[1]
+
+    def _formula(self, formula: Formula) -> int:
         match formula:
             case Holds(condition=condition):
                 return self.true(self._plain[condition])

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from engine.decision.case_given import DEFAULT_MESSAGE, DEFAULT_NOW, DEFAULT_ZONE
 from engine.decision.ledger_model import AccountKey, Balance, LedgerModel, Use, UseKey
-from engine.decision.model import PRIORITY, Breakers, Content, Message, User
+from engine.decision.model import PRIORITY, Breakers, Content, Message, User, split_tenant_name, unescape
 from engine.decision.moment import iso_time, parse_local
 from engine.decision.session import State
 from engine.ruleset.compile import RuleSet
+from engine.ruleset.effects import LIMIT_KEYS, Limit
 
 MICROS: Final = 1_000_000
 
@@ -24,8 +25,8 @@ MICROS: Final = 1_000_000
 class Situation:
     """A message, its user, the time (milliseconds) and the state.
 
-    `uses` are the limits the user has used, `accounts` None means enough in every account. `line_paused` and the like
-    are in `breakers`.
+    `uses` are the limits the user has used, `accounts` None means enough in every account. What is paused is in
+    `breakers`.
     """
 
     message: Message
@@ -74,7 +75,7 @@ def given_of(situation: Situation, ruleset: RuleSet) -> dict[str, Any]:
     if situation.now_ms != parse_local(DEFAULT_NOW, situation.user.zone):
         given["now"] = _local(situation.now_ms, situation.user.zone)
     given["breakers"] = _breakers(situation.breakers)
-    given["ledger"] = [_use(name, use, situation.user.zone) for (name, _), use in situation.uses.items()]
+    given["ledger"] = [_use(key, use, situation.user.zone, ruleset) for key, use in situation.uses.items()]
     if situation.accounts is not None:
         given["accounts"] = {
             name: {"left": balance.left_micros / MICROS, "unit": balance.unit}
@@ -137,12 +138,21 @@ def _breakers(breakers: Breakers) -> dict[str, Any]:
         written["channels"] = states
     if breakers.platform != "NORMAL":
         written["platform"] = breakers.platform
+    for kind, names in (("lines", breakers.lines), ("campaigns", breakers.campaigns)):
+        if names:
+            written[kind] = sorted(split_tenant_name(name)[1] for name in names)
     return written
 
 
-def _use(name: str, use: Use, zone: str) -> dict[str, Any]:
+def _use(key: UseKey, use: Use, zone: str, ruleset: RuleSet) -> dict[str, Any]:
+    name, counted = key
     times = {"start": use.start_ms, "end": use.end_ms, "last": use.last_ms}
-    return {"limit": name, "count": use.count, **{word: _local(at_ms, zone) for word, at_ms in times.items()}}
+    written: dict[str, Any] = {"limit": name, "count": use.count}
+    limit = next((r.effect for r in ruleset.rules if isinstance(r.effect, Limit) and r.effect.name == name), None)
+    apart = [word for word in LIMIT_KEYS if limit is not None and word in limit.per and word != "user"]
+    if apart:
+        written["key"] = dict(zip(apart, map(unescape, counted.split("/")), strict=False))
+    return written | {word: _local(at_ms, zone) for word, at_ms in times.items()}
 
 
 def _local(at_ms: int, zone: str) -> str:

@@ -11,6 +11,7 @@ set aside is undecided.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ from engine.ruleset.syntax import Expr
 MOST_ROUNDS: Final = 60
 """Combinations of classes that are turned into messages for one question."""
 
+
+SOLUTIONS_KEPT: Final = 4
+"""Solutions that are kept for each formula asked about."""
 
 MOST_TURNS: Final = 3
 """Times that facts which moved along with others are set too."""
@@ -61,6 +65,23 @@ class Undecided:
 Answer = Never | Found | Undecided
 
 
+class _Followers:
+    """What is known of one literal: what follows from it by unit propagation, and solutions in which it holds."""
+
+    def __init__(self, consistent: bool, follow: Iterable[int]) -> None:
+        self.impossible = not consistent
+        self.follow = frozenset(follow)
+        self.solutions: deque[frozenset[int]] = deque(maxlen=SOLUTIONS_KEPT)
+
+    def answer(self, others: Sequence[int]) -> bool | None:
+        """Whether the others are possible together with it; None if that must be searched for."""
+        if self.impossible or any(-other in self.follow for other in others):
+            return False
+        if any(all(other in solution for other in others) for solution in self.solutions):
+            return True
+        return None
+
+
 class Space:
     """The classes of a rule set's conditions, and of `extra` ones, with a solver over them.
 
@@ -81,7 +102,8 @@ class Space:
             for channel in ruleset.channels
             if (fact := ruleset.schema.fact(f"channels.{channel}.state", Scope.MESSAGE)) is not None
         ]
-        self._judges: dict[tuple[Expr, Scope], Any] = {}
+        self._judges: dict[tuple[int, Scope], tuple[Expr, Any]] = {}
+        self._followers: dict[int, _Followers] = {}
         self._guard = self.encoding.variable()
         self._prefer()
 
@@ -93,15 +115,22 @@ class Space:
             return [Condition(rule.when, Scope.CHANNEL, channel) for channel in self.ruleset.channels]
         return [Condition(rule.when)]
 
+    def is_asked_of_channels(self, rule: Rule) -> bool:
+        """Whether a rule is asked of each candidate channel."""
+        return rule.scope is Scope.CHANNEL
+
     def matches(self, rule: Rule, channel: str = "") -> Formula:
         """Return "the rule matches", asked of this candidate where it is asked of channels."""
         of_channel = rule.scope is Scope.CHANNEL
         return Holds(Condition(rule.when, rule.scope, channel if of_channel else ""))
 
-    def ask(self, formula: Formula) -> Answer:
-        """Look for a message for which the formula holds."""
-        wanted = self.encoding.literal(formula)
-        if not self._solver.solve(assumptions=[wanted]):
+    def ask(self, formula: Formula, among: Sequence[int] = ()) -> Answer:
+        """Look for a message for which the formula holds; `among` are further literals of the encoding.
+
+        What is found is judged by the formula alone.
+        """
+        wanted = [self.encoding.literal(formula), *among]
+        if not self._solver.solve(assumptions=wanted):
             return Never()
         failed: Group | None = None
         for _ in range(MOST_ROUNDS):
@@ -114,9 +143,25 @@ class Space:
             self._set_aside(classes, failed, formula)
         return Undecided(self._why(failed))
 
-    def is_possible(self, formula: Formula) -> bool:
-        """Whether the solver finds the formula possible; False is a proof, True is not."""
-        return bool(self._solver.solve(assumptions=[self.encoding.literal(formula)]))
+    def is_possible(self, *formulas: Formula, among: Sequence[int] = ()) -> bool:
+        """Whether the solver finds the formulas possible together; False is a proof, True is not.
+
+        Most questions are of the kind "may a rule match together with another, or without it". What follows from the
+        first formula at once, and the solutions seen for it, answer nearly all of them.
+        """
+        first, *others = [*map(self.encoding.literal, formulas), *among]
+        followers = self._followers.get(first)
+        if followers is None:
+            followers = self._followers[first] = _Followers(*self._solver.propagate(assumptions=[first]))
+        known = followers.answer(others)
+        if known is not None:
+            return known
+        possible = bool(self._solver.solve(assumptions=[first, *others]))
+        if possible:
+            followers.solutions.append(frozenset(self._solver.get_model() or ()))
+        elif not others:
+            followers.impossible = True
+        return possible
 
     def core(self, formula: Formula, others: Sequence[Formula]) -> list[int]:
         """Return which of the others, by their places, make the formula impossible together with it.
@@ -154,13 +199,14 @@ class Space:
     def _value(self, condition: Condition, situation: Situation, f: list[Any]) -> bool | None:
         if condition.when is None:
             return True
-        key = (condition.when, condition.scope)
+        key = (id(condition.when), condition.scope)
         if key not in self._judges:
-            self._judges[key] = holds(condition.when, self.ruleset.schema, condition.scope)
+            judge = holds(condition.when, self.ruleset.schema, condition.scope)
+            self._judges[key] = (condition.when, judge)  # kept with what it judges, so that no other takes its id
         c: Sequence[Any] = ()
         if condition.channel:
             c = channel_facts(condition.channel, situation.message, situation.user, situation.breakers)
-        value: bool | None = self._judges[key](f, c)
+        value: bool | None = self._judges[key][1](f, c)
         return value
 
     def _prefer(self) -> None:
@@ -178,13 +224,13 @@ class Space:
         variables = self.encoding.variables
         return [variables[number][found] for number, found in classes.items() if found in variables[number]]
 
-    def _near(self, wanted: int) -> dict[int, int] | None:
-        """Return classes of all terms for which the literal holds, as many as possible those of the usual message.
+    def _near(self, wanted: Sequence[int]) -> dict[int, int] | None:
+        """Return classes of all terms for which the literals hold, as many as possible those of the usual message.
 
         Combinations that were set aside are left out; None when nothing else remains.
         """
         home = self._literals(self._home)
-        fixed = [wanted, self._guard]
+        fixed = [*wanted, self._guard]
         given_up: list[int] = []
         while not self._solver.solve(assumptions=[*fixed, *home]):
             core = set(self._solver.get_core() or ())

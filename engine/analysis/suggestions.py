@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from engine.ruleset.fact_types import FactType
@@ -28,7 +29,7 @@ def suggest(fact: FactType, partition: Partition, number: int, more: Iterable[An
         return [None]
     candidates = [*_candidates(fact, partition, number), *more]
     unique = {(type(value), value): value for value in candidates if fits(fact, value)}
-    return [value for value in unique.values() if partition.class_of(value) == number][:MOST]
+    return list(islice((value for value in unique.values() if partition.class_of(value) == number), MOST))
 
 
 def fits(fact: FactType, value: Any) -> bool:

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from engine.decision.ledger_model import AccountKey, Balance, LedgerModel, Use, UseKey
-from engine.decision.model import LIFE_MS, PRIORITY, Breakers, Content, Message, User, escape
+from engine.decision.model import LIFE_MS, PRIORITY, Breakers, Content, Message, User, escape, tenant_name
 from engine.decision.moment import is_zone, next_midnight, parse_local
-from engine.decision.session import Item, State
+from engine.decision.session import Item
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.effects import LIMIT_KEYS, PRIORITIES, Limit
-from engine.ruleset.fact_types import STATES, STRATEGIES
+from engine.ruleset.fact_types import LATEST, STATES, STRATEGIES
 
 DEFAULT_ZONE: Final = "Asia/Shanghai"
 DEFAULT_NOW: Final = "2026-01-05T12:00"
@@ -33,7 +33,7 @@ _MICROS = 1_000_000
 def read_user(given: Mapping[str, Any], ruleset: RuleSet) -> User:
     """Return the user of a case: reachable on every declared channel unless it says which."""
     written = given.get("user") or {}
-    zone = written.get("zone") or DEFAULT_ZONE
+    zone = str(written.get("zone") or DEFAULT_ZONE)
     if not is_zone(zone):
         raise ValueError(f'user.zone: "{zone}" is no IANA time zone')
     if written.get("known", True) is False:
@@ -47,33 +47,32 @@ def read_user(given: Mapping[str, Any], ruleset: RuleSet) -> User:
         known=True,
         zone=zone,
         tags=tuple(_texts(written.get("tags"), "user.tags")),
-        language=written.get("language") or "",
+        language=str(written.get("language") or ""),
         attributes=written.get("attributes") or {},
         channels=frozenset(ruleset.channels if channels is None else _channels(channels, ruleset, "user.channels")),
         opt_outs=frozenset(opt_outs),
     )
 
 
-def read_now(given: Mapping[str, Any], zone: str) -> int:
-    """Return the time of a case in milliseconds."""
-    return _time(given.get("now") or DEFAULT_NOW, zone, "now")
+def read_now(given: Mapping[str, Any], zone: str, path: str = "now") -> int:
+    """Return the time of a case in milliseconds; `path` is how its author calls it."""
+    return read_time(given.get("now") or DEFAULT_NOW, zone, path)
 
 
-def read_items(given: Mapping[str, Any], user: User, ruleset: RuleSet) -> list[Item]:
-    """Return the messages of a case: those before, then the one that is tested."""
+def read_before(given: Mapping[str, Any], user: User, ruleset: RuleSet) -> list[Item]:
+    """Return the messages that came before a case's own, each with its time."""
     items: list[Item] = []
     for place, written in enumerate(given.get("before") or ()):
-        if "at" not in written:
+        if written.get("at") is None:
             raise ValueError(f"before[{place}]: needs the time `at`")
-        at_ms = _time(written["at"], user.zone, f"before[{place}].at")
+        at_ms = read_time(written["at"], user.zone, f"before[{place}].at")
         items.append((read_message(written, user.zone, ruleset), at_ms))
-    items.append((read_message(given.get("message") or {}, user.zone, ruleset), read_now(given, user.zone)))
     return items
 
 
 def read_message(given: Mapping[str, Any], zone: str, ruleset: RuleSet) -> Message:
     """Return one message, defaults filled in."""
-    written = {**DEFAULT_MESSAGE, **given}
+    written = {**DEFAULT_MESSAGE, **{name: value for name, value in given.items() if value is not None}}
     category = _choice(written["category"], LIFE_MS, "message.category")
     template = written.get("template") or ""
     wishes = written.get("wishes") or {}
@@ -122,20 +121,35 @@ def _wording(written: Mapping[str, Any]) -> tuple[str, str, str, str]:
     return title, text, html, url
 
 
-def read_state(given: Mapping[str, Any], message: Message, user: User, now_ms: int, ruleset: RuleSet) -> State:
-    """Return the state of a case; without `accounts` there is enough in every account."""
+def read_ledger(given: Mapping[str, Any], message: Message, user: User, now_ms: int, ruleset: RuleSet) -> LedgerModel:
+    """Return limits used and accounts of a case; without `accounts` there is enough in every account."""
     uses = dict(_use(written, message, user, now_ms, ruleset) for written in given.get("ledger") or ())
-    accounts: dict[AccountKey, Balance] | None = None
-    if given.get("accounts") is not None:
-        accounts = {(message.tenant, name): _balance(name, one) for name, one in given["accounts"].items()}
+    accounts = read_accounts(given, message.tenant)
+    return LedgerModel({(message.tenant, message.user_id): uses} if uses else {}, accounts)
+
+
+def read_accounts(given: Mapping[str, Any], tenant: str) -> dict[AccountKey, Balance] | None:
+    """Return the accounts that are given, or None."""
+    if given.get("accounts") is None:
+        return None
+    return {(tenant, name): _balance(name, one) for name, one in given["accounts"].items()}
+
+
+def read_breakers(given: Mapping[str, Any], tenant: str, ruleset: RuleSet) -> Breakers:
+    """Return the states of channels and platform, NORMAL where not given, and the tenant's paused lines, campaigns."""
     breakers = given.get("breakers") or {}
     channels = breakers.get("channels") or {}
     _channels(list(channels), ruleset, "breakers.channels")
-    states = {channel: _choice(state, STATES, f"breakers.channels.{channel}") for channel, state in channels.items()}
+    states = {
+        channel: _choice(state or "NORMAL", STATES, f"breakers.channels.{channel}")
+        for channel, state in channels.items()
+    }
     platform = _choice(breakers.get("platform") or "NORMAL", STATES, "breakers.platform")
-    users = {(message.tenant, message.user_id): user} if user.known else {}
-    ledger = LedgerModel({(message.tenant, message.user_id): uses} if uses else {}, accounts)
-    return State(users, ledger, Breakers(platform, states), user.zone)
+    lines, campaigns = (
+        frozenset(tenant_name(tenant, name) for name in _texts(breakers.get(kind), f"breakers.{kind}"))
+        for kind in ("lines", "campaigns")
+    )
+    return Breakers(platform, states, lines, campaigns)
 
 
 def _use(written: Mapping[str, Any], message: Message, user: User, now_ms: int, ruleset: RuleSet) -> tuple[UseKey, Use]:
@@ -144,10 +158,10 @@ def _use(written: Mapping[str, Any], message: Message, user: User, now_ms: int, 
     if not limits:
         raise ValueError(f'ledger: there is no limit "{name}" in this version')
     limit = limits[0]
-    last_ms = _time(written["last"], user.zone, "ledger.last") if written.get("last") else now_ms
-    start_ms = _time(written["start"], user.zone, "ledger.start") if written.get("start") else last_ms
+    last_ms = read_time(written["last"], user.zone, "ledger.last") if written.get("last") else now_ms
+    start_ms = read_time(written["start"], user.zone, "ledger.start") if written.get("start") else last_ms
     if written.get("end"):
-        end_ms = _time(written["end"], user.zone, "ledger.end")
+        end_ms = read_time(written["end"], user.zone, "ledger.end")
     else:
         end_ms = start_ms + limit.window_ms if limit.window_ms else next_midnight(user.zone, start_ms)
     count = written.get("count", 1)
@@ -199,11 +213,15 @@ def _channels(value: Any, ruleset: RuleSet, path: str) -> list[str]:
 
 
 def _optional_time(written: Mapping[str, Any], name: str, zone: str) -> int | None:
-    return None if written.get(name) is None else _time(written[name], zone, f"message.{name}")
+    return None if written.get(name) is None else read_time(written[name], zone, f"message.{name}")
 
 
-def _time(text: Any, zone: str, path: str) -> int:
+def read_time(text: Any, zone: str, path: str) -> int:
+    """Return a time in milliseconds, meant on the clock of the zone. Raises ValueError naming the field."""
     try:
-        return parse_local(str(text), zone)
-    except ValueError:
+        at_ms = parse_local(str(text), zone)
+    except (ValueError, OverflowError):
         raise ValueError(f'{path}: "{text}" is no time; write "2026-01-05T12:00"') from None
+    if not 0 <= at_ms <= LATEST // 1000:
+        raise ValueError(f'{path}: "{text}" lies outside of the years 1970 to 9000')
+    return at_ms

@@ -3,72 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any
 
+from engine.decision.case_shape import CASE, MESSAGE_KEYS, WINDOW_KEYS, check_shape
+from engine.decision.case_table import read_table, rows_of
 from engine.ruleset.documents import Mapping as MappingNode
 from engine.ruleset.documents import Node, Scalar, Sequence, describe, read_yaml
-from engine.ruleset.issues import Issues, did_you_mean
+from engine.ruleset.issues import Issues
 from engine.ruleset.source import Source, Span
 
-MESSAGE_KEYS: Final = frozenset(
-    "tenant line user_id request_id category priority scene campaign content template params addresses wishes "
-    "occurred_at send_after expire_at owner department conversion_goal".split()
-)
-WINDOW_KEYS: Final = frozenset("count errors timeouts consecutive_timeouts error_rate timeout_rate".split())
-_SUBJECT = {"name": None, "channel": None, "state": None, "window": dict.fromkeys(WINDOW_KEYS)}
-_MESSAGE: dict[str, Any] = dict.fromkeys(MESSAGE_KEYS)
-_MESSAGE["content"] = dict.fromkeys(("title", "text", "html", "url", "channels"))
-_MESSAGE["wishes"] = dict.fromkeys(("channels", "strategy"))
-_MESSAGE["addresses"] = [dict.fromkeys(("channel", "value"))]
+__all__ = ["MESSAGE_KEYS", "WINDOW_KEYS", "Case", "CaseStep", "read_cases", "to_plain"]
 
-SHAPE: Final[dict[str, Any]] = {
-    "name": None,
-    "doc": None,
-    "given": {
-        "message": _MESSAGE,
-        "user": {
-            "known": None,
-            "zone": None,
-            "language": None,
-            "tags": None,
-            "attributes": None,
-            "channels": None,
-            "opt_outs": [dict.fromkeys(("channel", "category"))],
-        },
-        "now": None,
-        "before": [{**_MESSAGE, "at": None}],
-        "ledger": [dict.fromkeys(("limit", "key", "count", "start", "end", "last"))],
-        "accounts": {"*": dict.fromkeys(("left", "unit"))},
-        "breakers": {"platform": None, "channels": None},
-        "provider": _SUBJECT,
-        "channel": _SUBJECT,
-        "platform": _SUBJECT,
-    },
-    "expect": {
-        "verdict": None,
-        "reason": None,
-        "until": None,
-        "strategy": None,
-        "channels": None,
-        "priority": None,
-        "decided_by": None,
-        "refused": None,
-        "charges": None,
-        "matched": None,
-        "waits": None,
-        "providers": None,
-        "state": None,
-        "speed": None,
-        "back": dict.fromkeys(("windows", "error_rate_below")),
-    },
-}
-"""The keys a case may have: a nested dict names them, None leaves a value open, a list is a list of such, "*" any."""
+_SUBJECTS = ("provider", "channel", "platform")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseStep:
+    """One step of a sequence: what is given beside the case's own, and what is expected, perhaps nothing.
+
+    `number` counts from 1.
+    """
+
+    number: int
+    line: int
+    given: Mapping[str, Any]
+    expect: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One rule test: what is given, and what of the decision is expected; keys as docs/rules.md lists them."""
+    """One rule test: what is given, and what of the decision is expected; keys as docs/rules.md lists them.
+
+    A case of a parameter table is one row of it: `row` holds the row's values, and its place is the row's. A sequence
+    has `steps`, and then expects nothing itself. `node` is the case as it was written, the row's values put in.
+    """
 
     name: str
     file: str
@@ -76,6 +45,9 @@ class Case:
     span: Span
     given: Mapping[str, Any]
     expect: Mapping[str, Any]
+    steps: tuple[CaseStep, ...] = ()
+    row: Mapping[str, Any] = field(default_factory=dict)
+    node: MappingNode | None = field(default=None, repr=False)
 
 
 def read_cases(files: Mapping[str, bytes], issues: Issues) -> Iterator[Case]:
@@ -89,9 +61,7 @@ def read_cases(files: Mapping[str, bytes], issues: Issues) -> Iterator[Case]:
         document = read_yaml(source, issues)
         if isinstance(document, Sequence):
             for node in document.items:
-                case = _case(node, issues)
-                if case is not None:
-                    yield case
+                yield from _cases(node, issues)
         elif document is not None:
             text = (
                 f"a rule-test file is a list of cases, each with name, given and expect; this is {describe(document)}"
@@ -99,46 +69,79 @@ def read_cases(files: Mapping[str, bytes], issues: Issues) -> Iterator[Case]:
             issues.error("wrong-type", document.span, text, "- name: …")
 
 
-def _case(node: Node, issues: Issues) -> Case | None:
+def _cases(node: Node, issues: Issues) -> Iterator[Case]:
+    if not isinstance(node, MappingNode):
+        issues.error("wrong-type", node.span, f"a case holds fields, this is {describe(node)}", "- name: …")
+        return
+    written = node.get("table")
+    if written is None:
+        case = _case(node, node.span, {}, issues)
+        if case is not None:
+            yield case
+        return
+    table = read_table(written, issues)
+    if table is None:
+        return
     mine = Issues()
-    _check_shape(node, SHAPE, "a case", mine)
+    cases = [
+        _case(one, row.span, {column: to_plain(cell) for column, cell in row.cells.items()}, mine)
+        for one, row in rows_of(node, table, mine)
+    ]
     issues.extend(mine.sorted())
-    if mine.has_errors or not isinstance(node, MappingNode):
+    if not mine.has_errors:
+        yield from (case for case in cases if case is not None)
+
+
+def _case(node: MappingNode, place: Span, row: Mapping[str, Any], issues: Issues) -> Case | None:
+    mine = Issues()
+    check_shape(node, CASE, "a case", mine)
+    if not mine.has_errors:
+        _check_parts(node, mine)
+    issues.extend(mine.sorted())
+    if mine.has_errors:
         return None
-    case = to_plain(node)
-    name, expect = case.get("name"), case.get("expect")
-    if not isinstance(name, str) or not name:
+    case, steps, name = to_plain(node), node.get("steps"), node.get("name")
+    assert isinstance(name, Scalar)  # its parts were checked
+    nodes = steps.items if isinstance(steps, Sequence) else ()
+    return Case(
+        name=name.text,
+        file=place.source.name,
+        line=place.line,
+        span=place,
+        given=case.get("given") or {},
+        expect=case.get("expect") or {},
+        steps=tuple(_step(number, one) for number, one in enumerate(nodes, 1)),
+        row=row,
+        node=node,
+    )
+
+
+def _step(number: int, node: Node) -> CaseStep:
+    given = to_plain(node) or {}
+    expect = given.pop("expect", None) or {}
+    return CaseStep(number, node.span.line, given, expect)
+
+
+def _check_parts(node: MappingNode, issues: Issues) -> None:
+    """Has it a name, and something that is expected, of itself or of its steps?"""
+    name = node.get("name")
+    if not isinstance(name, Scalar) or not name.text or name.value() is None:
         issues.error("missing-field", node.span, "the case has no name", "name: say what is promised, in a sentence")
-        return None
-    if not isinstance(expect, dict) or not expect:
-        issues.error("missing-field", node.span, "the case expects nothing", "expect: {verdict: SEND, channels: [sms]}")
-        return None
-    return Case(name, node.span.source.name, node.span.line, node.span, case.get("given") or {}, expect)
-
-
-def _check_shape(node: Node, shape: Any, what: str, issues: Issues) -> None:
-    if isinstance(shape, dict):
-        if isinstance(node, MappingNode):
-            _check_keys(node, shape, issues)
-        elif not (isinstance(node, Scalar) and node.value() is None and what != "a case"):
-            issues.error("wrong-type", node.span, f"{what} holds fields, this is {describe(node)}")
-    elif isinstance(shape, list):
-        if isinstance(node, Sequence):
-            for item in node.items:
-                _check_shape(item, shape[0], f"an entry of {what}", issues)
-        else:
-            issues.error("wrong-type", node.span, f"{what} is a list, this is {describe(node)}")
-
-
-def _check_keys(node: MappingNode, shape: dict[str, Any], issues: Issues) -> None:
-    for key, value in node.entries:
-        if "*" in shape:
-            _check_shape(value, shape["*"], key.text, issues)
-        elif key.text in shape:
-            _check_shape(value, shape[key.text], key.text, issues)
-        else:
-            hint = did_you_mean(key.text, shape) or "known: " + ", ".join(shape)
-            issues.error("unknown-field", key.span, f'unknown field "{key.text[:60]}"', hint)
+    steps, given, expect = node.get("steps"), node.get("given"), node.get("expect")
+    if not isinstance(steps, Sequence):
+        if not isinstance(expect, MappingNode) or not expect.entries:
+            hint = "expect: {verdict: SEND, channels: [sms]}"
+            issues.error("missing-field", node.span, "the case expects nothing", hint)
+        return
+    if isinstance(expect, MappingNode):
+        hint = "write expect: into the steps, each for its own"
+        issues.error("wrong-steps", expect.span, "a case with steps expects nothing beside them", hint)
+    if not any(isinstance(one, MappingNode) and one.get("expect") is not None for one in steps.items):
+        issues.error("missing-field", steps.span, "no step expects anything", "- {at: …, expect: {verdict: SEND}}")
+    subject = next((name for name in _SUBJECTS if isinstance(given, MappingNode) and given.get(name)), None)
+    if subject is not None:
+        hint = "write a case for each window"
+        issues.error("wrong-steps", steps.span, f"a case of a window, with given.{subject}, has no steps", hint)
 
 
 def to_plain(node: Node) -> Any:

@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from engine.decision.breaker import judge_window
-from engine.decision.case_compare import differs, missing
-from engine.decision.case_reading import WINDOW_KEYS
+from engine.decision.case_compare import Difference, compare_matched, shown
+from engine.decision.case_shape import WINDOW_KEYS
 from engine.decision.moment import local_time
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.fact_types import STATES, Scope
 from engine.ruleset.match import Matched
 
-_EXPECTS: Final = ("state", "speed", "back", "decided_by", "matched")
+_EXPECTS: Final = ("state", "speed", "back", "decided_by", "matched", "not_matched")
 
 
 def window_facts(given: Mapping[str, Any], subject: str, ruleset: RuleSet, scope: Scope) -> list[Any]:
     """Return the subject list of a case. Raises ValueError for a state that there is not."""
-    window = {key: given.get("window", {}).get(key) for key in WINDOW_KEYS}
+    window: dict[str, Any] = {key: (given.get("window") or {}).get(key) for key in WINDOW_KEYS}
     counted = {key: window[key] or 0 for key in ("count", "errors", "timeouts", "consecutive_timeouts")}
     rates: dict[str, float] = {}
     for rate, key in (("error_rate", "errors"), ("timeout_rate", "timeouts")):
@@ -48,28 +48,27 @@ def time_facts(ruleset: RuleSet, zone: str, now_ms: int) -> list[Any]:
     return f
 
 
-def compare_window(expect: Mapping[str, Any], matched: Matched, ruleset: RuleSet) -> Iterator[str]:
+def compare_window(expect: Mapping[str, Any], matched: Matched, ruleset: RuleSet) -> Iterator[Difference]:
     """Say what is not as expected."""
     found = _found(matched, ruleset)
     for key, expected in expect.items():
         if key not in _EXPECTS:
-            yield f"{key}: a case of a breaker can expect only {', '.join(_EXPECTS)}"
-        elif key == "matched":
-            yield from missing(expected, found["matched"])
-        elif expected != found[key]:
-            yield differs(key, expected, found[key])
+            note = f"only {', '.join(_EXPECTS)} can be expected of it"
+            yield Difference(key, shown(expected), "a window", note)
+        elif key in ("matched", "not_matched"):
+            yield from compare_matched(key, expected, {ruleset.rules[index].id: [] for index in matched.rules})
+        elif expected != found[key] and (expected or found[key]):
+            yield Difference(key, shown(expected), shown(found[key]))
 
 
 def _found(matched: Matched, ruleset: RuleSet) -> dict[str, Any]:
-    rules = sorted(ruleset.rules[index].id for index in matched.rules)
     verdict = judge_window(matched)
     if verdict is None:
-        return {"state": "NORMAL", "speed": None, "back": None, "decided_by": "", "matched": rules}
+        return {"state": "NORMAL", "speed": None, "back": None, "decided_by": ""}
     back = {"windows": verdict.back_windows, "error_rate_below": verdict.back_error_rate}
     return {
         "state": verdict.state,
         "speed": verdict.speed or None,
         "back": back if verdict.back_windows else None,
         "decided_by": ruleset.rules[verdict.rule].id,
-        "matched": rules,
     }

@@ -18,7 +18,7 @@ from typing import Final
 
 from engine.ruleset.files import (
     FOLDER_LIMIT,
-    LISTS,
+    FOLDERS,
     MOST_FILES,
     ROLLOUT_LIMIT,
     file_issue,
@@ -72,7 +72,7 @@ def read_folder(path: Path) -> Folder:
 
     Never waits for a pipe or a device and never raises for what it finds.
     """
-    return _read(path, _Layout(is_known, unknown_file, below=LISTS))
+    return _read(path, _Layout(is_known, unknown_file, below=tuple(FOLDERS)))
 
 
 def read_test_folder(path: Path) -> Folder:
@@ -123,11 +123,11 @@ def read_rollout(path: Path) -> Rollout:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What a folder should hold: the wanted files, what to say of others, and the one folder within it."""
+    """What a folder should hold: the wanted files, what to say of others, and the folders within it."""
 
     wanted: Callable[[str], bool]
     unwanted: Callable[[str], Issue]
-    below: str = ""
+    below: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -167,7 +167,7 @@ class _Visit:
         before = self._look(layout.below)
         if len(before) > MOST_FILES:
             text = f"the folder holds more than {MOST_FILES} files"
-            self.refuse(".", "too-many-files", text, "a version is six rule files and some lists")
+            self.refuse(".", "too-many-files", text, "a version is six files, and some lists and tables")
             return
         sizes = [mark[_SIZE] for name, mark in before.items() if mark and mark[_SIZE] <= limit_of(name)]
         if sum(sizes) > FOLDER_LIMIT:
@@ -177,11 +177,12 @@ class _Visit:
         for name in before:
             if layout.wanted(name):
                 self.read(name, limit_of(name))
-            elif name != layout.below:
+            elif name not in layout.below:
                 self.issues.append(layout.unwanted(name))
             elif self._inside(name) is not None:
                 text = f'"{name}" is not a folder'
-                self.refuse(name, "not-a-folder", text, f"make a folder of it, with files {name}/<name>.txt")
+                hint = f"make a folder of it, with files {name}/<name>{FOLDERS[name][0]}"
+                self.refuse(name, "not-a-folder", text, hint)
         if before != self._look(layout.below) or self.root != os.path.realpath(self.path):
             self.changed = True
 
@@ -258,17 +259,18 @@ class _Visit:
             self.changed = self.changed or _stamp(os.fstat(handle)) != _stamp(opened)
         self.files[name] = bytes(content[:limit])
 
-    def _look(self, below: str) -> dict[str, Stamp | None]:
-        """List what the folder and its folder `below` hold, by name, each with a stamp (None = a link to nothing)."""
+    def _look(self, below: tuple[str, ...]) -> dict[str, Stamp | None]:
+        """List what the folder and those `below` it hold, by name, each with a stamp (None = a link to nothing)."""
         names = self._names("")
-        place = os.path.join(self.root, below)
-        if below in names and os.path.isdir(place) and self._holds(os.path.realpath(place)):
-            names.remove(below)
-            names += self._names(below)
+        for folder in below:
+            place = os.path.join(self.root, folder)
+            if folder in names and os.path.isdir(place) and self._holds(os.path.realpath(place)):
+                names.remove(folder)
+                names += self._names(folder)
         return {name: _stamp_of(os.path.join(self.root, name)) for name in sorted(names)}
 
     def _names(self, below: str) -> list[str]:
-        """Name the entries of the folder or of its `lists`, a few more than allowed at most."""
+        """Name the entries of the folder or of one in it, a few more than allowed at most."""
         try:
             with os.scandir(os.path.join(self.root, below)) as entries:
                 seen = (os.path.join(below, entry.name) for entry in entries if not is_ignored(entry.name))

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.decision.case_observer import Observer
 from engine.decision.cases import CaseReport, CaseResult, run_cases
 from engine.decision.session import Unknown
 from engine.errors import MatcherUnavailable
@@ -59,11 +60,11 @@ def load_folder(folder: Path, tests: Path | None) -> Loaded:
     return Loaded(folder.name, None if refused else compiled.ruleset, (*issues, *told))
 
 
-def run_rule_tests(ruleset: RuleSet, tests: Path) -> CaseReport:
-    """Run the rule tests in a folder by durable-rules; no folder, no cases."""
+def run_rule_tests(ruleset: RuleSet, tests: Path, observer: Observer | None = None) -> CaseReport:
+    """Run the rule tests in a folder by durable-rules; no folder, no cases. `observer` sees what they ask."""
     files, issues = read_rule_tests(tests)
     with closing(matcher_of(ruleset)) as matcher:
-        report = run_cases(ruleset, files, lambda unknown: ask(matcher, unknown))
+        report = run_cases(ruleset, files, lambda unknown: ask(matcher, unknown), observer)
     return replace(report, issues=(*issues, *report.issues))
 
 

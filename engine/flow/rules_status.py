@@ -67,8 +67,9 @@ def listed(issues: Sequence[Issue], severity: Severity = Severity.ERROR) -> str:
 
 
 def below(version: str, issues: Sequence[Issue]) -> tuple[Issue, ...]:
-    """Name the version's own files from the rules folder down; each problem once, in order of place."""
-    return tuple(sorted({replace(issue, file=_path(version, issue.file)) for issue in issues}))
+    """Name the version's own files from the rules folder down; each problem once, in order of place; no notes."""
+    told = (issue for issue in issues if issue.severity is not Severity.NOTE)
+    return tuple(sorted({replace(issue, file=_path(version, issue.file)) for issue in told}))
 
 
 def _path(version: str, file: str) -> str:

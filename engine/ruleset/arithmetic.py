@@ -83,6 +83,30 @@ def _is_in(element: Any, items: tuple[Any, ...]) -> bool:
     return any(element == item for item in items)
 
 
+_CAPITALS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_TO_SMALL: Final = str.maketrans(_CAPITALS, _CAPITALS.lower())
+_TO_CAPITALS: Final = str.maketrans(_CAPITALS.lower(), _CAPITALS)
+_BLANKS: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+)
+"""What Unicode calls white space, which is what CEL's trim() takes away."""
+
+
+def _lower_ascii(text: str) -> str:
+    """The letters A to Z become small, everything else stays."""
+    return text.translate(_TO_SMALL)
+
+
+def _upper_ascii(text: str) -> str:
+    """The letters a to z become capitals, everything else stays."""
+    return text.translate(_TO_CAPITALS)
+
+
+def _trim(text: str) -> str:
+    """Without white space at both ends."""
+    return text.strip(_BLANKS)
+
+
 _I, _D, _S, _T, _L = Type.INT, Type.DOUBLE, Type.STRING, Type.TIMESTAMP, Type.DURATION
 
 Signature = tuple[str, tuple[Type, ...]]
@@ -124,6 +148,9 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "startsWith": str.startswith,
     "endsWith": str.endswith,
     "contains": operator.contains,
+    "lowerAscii": _lower_ascii,
+    "upperAscii": _upper_ascii,
+    "trim": _trim,
     "timestamp": parse_timestamp,
     "duration": parse_duration,
 }

@@ -7,52 +7,35 @@ that are wrong become None and make no further complaints, so that one condition
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from lark import Token, Tree
+from lark import Token
 
-from engine.ruleset.fact_types import RESERVED
+from engine.ruleset.fact_types import RESERVED, ROOTS
+from engine.ruleset.folding import Bound, Folder, Macro, ParseTree, Part, Path, chained, range_of
 from engine.ruleset.interpreter import EvaluationError, constant
 from engine.ruleset.issues import Issues, did_you_mean
 from engine.ruleset.names import Names, unknown_name
 from engine.ruleset.patterns import searcher
 from engine.ruleset.source import Span
-from engine.ruleset.syntax import Call, Expr, Fact, Has, Literal, Type
+from engine.ruleset.syntax import MACROS, Call, Expr, Fact, Has, Literal, Type, Variable
 from engine.ruleset.tokens import BadLiteral, double_value, int_value, string_value
-from engine.ruleset.typing_rules import LISTS, Mismatch, arity, named, result_type
+from engine.ruleset.typing_rules import LISTS, Mismatch, arity, item_type, named, result_type
 
 Where = Callable[[int, int], Span]
 """Turns offsets `[start, end)` of the condition into a place in its file."""
 
+MAX_MACROS: Final = 2
+"""How many exists and all may stand within each other."""
 
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """Words joined by points that may go on; `resolve` makes a fact or a constant of them."""
-
-    words: tuple[str, ...]
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Arguments:
-    """What stands between brackets."""
-
-    parts: tuple[_Part, ...]
-
-
-_Part = Expr | _Path | _Arguments | Token | None
-_Node = Tree[Token]
-
-_BINARY: Final = {
-    "relation_lt": "<", "relation_le": "<=", "relation_gt": ">", "relation_ge": ">=", "relation_eq": "==",
-    "relation_ne": "!=", "relation_in": "in", "addition_add": "+", "addition_sub": "-", "multiplication_mul": "*",
-    "multiplication_div": "/", "multiplication_mod": "%",
-}  # fmt: skip
-_MACROS: Final = ("all", "exists", "exists_one", "map", "filter")
+_OTHER_MACROS: Final = ("exists_one", "existsOne", "map", "filter", "transformList", "transformMap")
 _CONVERSIONS: Final = ("int", "uint", "double", "string", "bytes", "bool", "dyn", "type")
-_METHODS: Final = ("startsWith", "endsWith", "contains", "matches", "size")
+_METHODS: Final = (
+    "startsWith", "endsWith", "contains", "matches", "size", "lowerAscii", "upperAscii", "trim",
+)  # fmt: skip
+_CASES: Final = {"lower": "lowerAscii", "toLower": "lowerAscii", "upper": "upperAscii", "toUpper": "upperAscii"}
+"""What other languages call these methods."""
+
 _GLOBALS: Final = ("size", "has", "timestamp", "duration")
 _UNSUPPORTED: Final = {
     "member_index": ("elements are not picked out by [ ]", 'ask with in: "high" in user.tags'),
@@ -68,80 +51,40 @@ _UNSUPPORTED_TOKENS: Final = {
 }
 
 
-class Builder:
+class Builder(Folder):
     """Folds a parse tree into an expression; one for each condition."""
 
     def __init__(self, where: Where, names: Names, issues: Issues) -> None:
+        super().__init__()
         self.where, self.names, self.issues = where, names, issues
         self.item_places: dict[tuple[int, int], list[tuple[int, int]]] = {}
 
-    def build(self, tree: _Node) -> Expr | None:
-        """The expression, or None when a part of it is wrong."""
-        made: list[_Part] = []
-        todo: list[tuple[_Node | Token, bool]] = [(tree, False)]
-        while todo:
-            node, ready = todo.pop()
-            if isinstance(node, Token):
-                made.append(node)
-            elif not ready and self._is_unsupported(node):
-                made.append(None)
-            elif ready:
-                count = len(node.children)
-                parts = made[len(made) - count :] if count else []
-                del made[len(made) - count :]
-                made.append(self._fold(node, parts))
-            else:
-                todo.append((node, True))
-                todo.extend((child, False) for child in reversed(node.children))
-        return self._resolve(made[0])
-
-    def _is_unsupported(self, node: _Node) -> bool:
+    def is_refused(self, node: ParseTree) -> bool:
         """Whether the node is refused as such; then what is inside is not looked at."""
         kind = str(node.data)
         if kind in _UNSUPPORTED:
-            self._refuse(*_range(node), *_UNSUPPORTED[kind])
+            self._refuse(*range_of(node), *_UNSUPPORTED[kind])
             return True
-        if kind == "member_dot_arg" and str(node.children[1]) in _MACROS:
-            hint = 'whether a list holds a value is asked with in: "high" in user.tags'
-            self._refuse(*_range(node), f"the macro {node.children[1]}() is not part of the language", hint)
-            return True
-        return False
-
-    def _fold(self, node: _Node, parts: list[_Part]) -> _Part:
-        kind = str(node.data)
-        start, end = _range(node)
-        if kind in _FOLDS:
-            return _FOLDS[kind](self, parts, start, end)
-        if len(parts) == 2:
-            return self._operation(node, parts, start, end)
-        return parts[0] if parts else None
-
-    def _operation(self, node: _Node, parts: list[_Part], start: int, end: int) -> Expr | None:
-        """`a && b`, `a || b`, and what the grammar writes as (relation_lt a) b."""
-        kind = str(node.data)
-        if kind in ("conditionaland", "conditionalor"):
-            op = "&&" if kind == "conditionaland" else "||"
-        elif kind == "unary":
-            first = node.children[0]
-            op = "!" if isinstance(first, Tree) and first.data == "unary_not" else "neg"
-            return self._call(op, parts[1:], start, end)
-        else:
-            first = node.children[0]
-            op = _BINARY[str(first.data)] if isinstance(first, Tree) else ""
-        return self._call(op, parts, start, end)
+        name = str(node.children[1]) if kind == "member_dot_arg" else ""
+        if name in MACROS:
+            usage = f'write user.tags.{name}(t, t.startsWith("vip"))'
+            text = f"{name}() takes a name for the item and a question about it"
+            self._refuse(*range_of(node), text, usage, "wrong-arguments")
+        elif name in _OTHER_MACROS:
+            hint = 'known: exists and all, as in user.tags.exists(t, t.startsWith("vip"))'
+            self._refuse(*range_of(node), f"the macro {name}() is not part of the language", hint)
+        return name in MACROS or name in _OTHER_MACROS
 
     def _refuse(self, start: int, end: int, message: str, hint: str = "", code: str = "cel-unsupported") -> Expr | None:
         """Report a problem; always None, so that a fold can end with it."""
         self.issues.error(code, self.where(start, end), message, hint)
         return None
 
-    def _resolve(self, part: _Part) -> Expr | None:
-        """A finished operand: a path becomes the fact or the constant it names."""
-        if isinstance(part, _Path):
-            return self._named(part)
-        return part if isinstance(part, Literal | Fact | Has | Call) else None
-
-    def _named(self, path: _Path) -> Expr | None:
+    def named(self, path: Path) -> Expr | None:
+        """The fact, the constant or the variable that a path names."""
+        variable = self.variable(path)
+        if variable is not None:
+            return self._variable(variable, path)
         name = ".".join(path.words)
         definition = self.names.definitions.get(name)
         if definition is not None:
@@ -158,9 +101,44 @@ class Builder:
             self._refuse(path.start, path.end, message, hint, "unknown-fact")
         return None
 
-    def _call(self, op: str, parts: Sequence[_Part], start: int, end: int) -> Expr | None:
+    def _variable(self, variable: Bound, path: Path) -> Expr | None:
+        if len(path.words) > 1:
+            text = f'"{variable.name}" is an item of a list and has no fields'
+            return self._refuse(path.start, path.end, text, f"write {variable.name} alone, or choose another name")
+        return None if variable.type is None else Variable(variable.name, variable.type, path.start, path.end)
+
+    def bind(self, macro: Macro, items: Expr | None) -> Bound:
+        """The variable of exists or all; complains about its name, its list and too many of them in each other."""
+        name = str(macro.variable)
+        start, end = macro.variable.start_pos or 0, macro.variable.end_pos or 0
+        taken = name in ROOTS or name in RESERVED or self.names.defines(name) or self.names.fact(name) is not None
+        if taken or any(one.name == name for one in self.bound):
+            text, hint = f'the name "{name}" is taken already', "choose another name for the item, such as t"
+            self._refuse(start, end, text, hint, "name-taken")
+            items = None
+        if len(self.bound) == MAX_MACROS:
+            text, hint = f"exists and all stand within each other at most {MAX_MACROS} deep", "split the rule"
+            self._refuse(start, end, text, hint, "too-deep")
+        try:
+            return Bound(name, None if items is None else item_type(macro.op, items.type))
+        except Mismatch as problem:
+            self._refuse(*range_of(macro.items), problem.message, problem.hint, "wrong-type")
+            return Bound(name, None)
+
+    def macro(self, macro: Macro, items: Expr | None, variable: Bound, body: Expr | None) -> Expr | None:
+        """exists or all, when its list and its question are right."""
+        if items is None or body is None or variable.type is None:
+            return None
+        if body.type is not Type.BOOL:
+            text = f"what is asked of each item is true or false, and this is {named(body.type)}"
+            return self._refuse(body.start, body.end, text, "compare it with something", "wrong-type")
+        start, end = macro.variable.start_pos or 0, macro.variable.end_pos or 0
+        item = Variable(variable.name, variable.type, start, end)
+        return Call(macro.op, (items, item, body), Type.BOOL, macro.start, macro.end)
+
+    def call(self, op: str, parts: Sequence[Part], start: int, end: int) -> Expr | None:
         """A checked operator or function; one whose arguments are all literals is replaced by its value."""
-        args = [self._resolve(part) for part in parts]
+        args = [self.resolve(part) for part in parts]
         checked = [arg for arg in args if arg is not None]
         if len(checked) < len(args):
             return None
@@ -171,7 +149,7 @@ class Builder:
         if not self._values_are_possible(op, checked):
             return None
         if op in ("&&", "||"):
-            checked = [inner for arg in checked for inner in _chained(op, arg)]
+            checked = [inner for arg in checked for inner in chained(op, arg)]
         return self._folded(Call(op, tuple(checked), kind, start, end))
 
     def _folded(self, call: Call) -> Expr | None:
@@ -201,28 +179,12 @@ class Builder:
             self._refuse(start, end, f'{fact.path} is never "{str(values[index])[:60]}"', hint, "impossible-value")
         return not wrong
 
-    def _fold_expr(self, parts: list[_Part], start: int, end: int) -> _Part:
-        return parts[0] if len(parts) == 1 else self._call("?:", parts, start, end)
-
-    def _fold_parentheses(self, parts: list[_Part], start: int, end: int) -> _Part:
-        return self._resolve(parts[0])
-
-    def _fold_arguments(self, parts: list[_Part], start: int, end: int) -> _Part:
-        return _Arguments(tuple(parts))
-
-    def _fold_name(self, parts: list[_Part], start: int, end: int) -> _Part:
-        return _Path((str(parts[0]),), start, end)
-
-    def _fold_member(self, parts: list[_Part], start: int, end: int) -> _Part:
-        owner, word = parts
-        if isinstance(owner, _Path):
-            return _Path((*owner.words, str(word)), owner.start, end)
+    def member(self, owner: Part, word: str, start: int, end: int) -> Expr | None:
+        """Only facts have fields."""
         return None if owner is None else self._refuse(start, end, f'only a path has fields, so ".{word}" has no sense')
 
-    def _fold_literal(self, parts: list[_Part], start: int, end: int) -> _Part:
-        (token,) = parts
-        if not isinstance(token, Token):
-            return None
+    def literal(self, token: Token, start: int, end: int) -> Expr | None:
+        """A number, a text, true or false within its bounds."""
         if token.type in _UNSUPPORTED_TOKENS:
             return self._refuse(start, end, *_UNSUPPORTED_TOKENS[token.type])
         text = str(token)
@@ -238,8 +200,8 @@ class Builder:
             self._refuse(start + problem.start, start + problem.end, problem.message, problem.hint, "cel-literal")
             return None
 
-    def _fold_list(self, parts: list[_Part], start: int, end: int) -> _Part:
-        items = [self._resolve(part) for part in _arguments(parts)]
+    def list_of(self, items: Sequence[Expr | None], start: int, end: int) -> Expr | None:
+        """A list of constants of one type."""
         if not items:
             return self._refuse(start, end, "nothing is in an empty list", "list the values")
         kind: Type | None = None
@@ -258,34 +220,36 @@ class Builder:
         values = tuple(item.value for item in literals)
         return Literal(values, LISTS[literals[0].type], start, end)  # type: ignore[arg-type]  # of one type, seen above
 
-    def _fold_function(self, parts: list[_Part], start: int, end: int) -> _Part:
-        name, args = str(parts[0]), _arguments(parts[1:])
+    def function(self, name: str, args: tuple[Part, ...], start: int, end: int) -> Expr | None:
+        """has(), size(), timestamp() or duration()."""
         if name == "has":
             return self._has(args, start, end)
         if name not in _GLOBALS:
             hint = _function_hint(name, _GLOBALS)
-            code = "cel-unsupported" if name in (*_CONVERSIONS, *_METHODS, *_MACROS) else "unknown-function"
+            code = (
+                "cel-unsupported" if name in (*_CONVERSIONS, *_METHODS, *_OTHER_MACROS, *MACROS) else "unknown-function"
+            )
             return self._refuse(start, end, f"there is no function {name[:40]}()", hint, code)
         return self._applied(name, args, start, end)
 
-    def _fold_method(self, parts: list[_Part], start: int, end: int) -> _Part:
-        owner, name, args = parts[0], str(parts[1]), _arguments(parts[2:])
+    def method(self, name: str, owner: Part, args: tuple[Part, ...], start: int, end: int) -> Expr | None:
+        """One of the functions that are written behind a text or a list."""
         if name not in _METHODS:
             hint = _function_hint(name, _METHODS)
             code = "cel-unsupported" if name.startswith("get") else "unknown-function"
             return self._refuse(start, end, f"there is no method {name[:40]}()", hint, code)
         return self._applied(name, (owner, *args), start, end)
 
-    def _applied(self, name: str, args: tuple[_Part, ...], start: int, end: int) -> Expr | None:
+    def _applied(self, name: str, args: tuple[Part, ...], start: int, end: int) -> Expr | None:
         if len(args) != arity(name):
             text = f"{name}() does not take {len(args)} argument{'s' * (len(args) != 1)}"
             return self._refuse(start, end, text, _usage(name), "wrong-arguments")
         if name == "matches" and not self._pattern_is_good(args[1]):
             return None
-        return self._call(name, args, start, end)
+        return self.call(name, args, start, end)
 
-    def _pattern_is_good(self, part: _Part) -> bool:
-        pattern = self._resolve(part)
+    def _pattern_is_good(self, part: Part) -> bool:
+        pattern = self.resolve(part)
         if not isinstance(pattern, Literal) or not isinstance(pattern.value, str):
             if pattern is not None:
                 self._refuse(pattern.start, pattern.end, "the pattern of matches() is written out as a text")
@@ -298,57 +262,38 @@ class Builder:
             return False
         return True
 
-    def _has(self, args: tuple[_Part, ...], start: int, end: int) -> Expr | None:
-        if len(args) != 1 or not isinstance(args[0], _Path):
+    def _has(self, args: tuple[Part, ...], start: int, end: int) -> Expr | None:
+        if len(args) != 1 or not isinstance(args[0], Path):
             return self._refuse(
                 start, end, "has() takes the path of one fact", "has(message.campaign)", "wrong-arguments"
             )
-        asked = self._named(args[0])
+        asked = self.named(args[0])
         if asked is not None and not isinstance(asked, Fact):
-            return self._refuse(start, end, "a constant is always there", "has() takes the path of one fact")
+            return self._refuse(
+                start, end, "a constant and an item of a list are always there", "has() takes the path of one fact"
+            )
         return None if asked is None else Has(asked, Type.BOOL, start, end)
-
-
-_FOLDS: Final[dict[str, Callable[[Builder, list[_Part], int, int], _Part]]] = {
-    "expr": Builder._fold_expr,
-    "paren_expr": Builder._fold_parentheses,
-    "exprlist": Builder._fold_arguments,
-    "ident": Builder._fold_name,
-    "member_dot": Builder._fold_member,
-    "member_dot_arg": Builder._fold_method,
-    "ident_arg": Builder._fold_function,
-    "list_lit": Builder._fold_list,
-    "literal": Builder._fold_literal,
-}
-
-
-def _range(node: _Node) -> tuple[int, int]:
-    return (0, 0) if node.meta.empty else (node.meta.start_pos, node.meta.end_pos)
-
-
-def _arguments(parts: Sequence[_Part]) -> tuple[_Part, ...]:
-    first = parts[0] if parts else None
-    return first.parts if isinstance(first, _Arguments) else ()
-
-
-def _chained(op: str, arg: Expr) -> tuple[Expr, ...]:
-    """The links of a chain of the same operator: `(a && b) && c` is one chain of three."""
-    return arg.args if isinstance(arg, Call) and arg.op == op else (arg,)
 
 
 def _usage(name: str) -> str:
     if name in ("timestamp", "duration"):
         return 'write timestamp("2026-01-05T12:00:00Z")' if name == "timestamp" else 'write duration("90s")'
+    if name in ("lowerAscii", "upperAscii", "trim"):
+        return f"write message.scene.{name}()"
     return "write size(user.tags)" if name == "size" else f'write message.scene.{name}("…")'
 
 
 def _function_hint(name: str, known: tuple[str, ...]) -> str:
-    if name in _MACROS:
-        return 'macros are not part of the language; ask with in: "high" in user.tags'
+    if name in MACROS:
+        return f'write user.tags.{name}(t, t.startsWith("vip"))'
+    if name in _OTHER_MACROS:
+        return 'known: exists and all, as in user.tags.exists(t, t.startsWith("vip"))'
     if name in _CONVERSIONS:
         return "types are declared in facts.yaml; write 1.0 for a double"
     if name in _METHODS:
-        return f'write message.scene.{name}("…")'
+        return _usage(name)
+    if name in _CASES:
+        return f'did you mean "{_CASES[name]}"?'
     if name in _GLOBALS:
         return f"write {name}(…)"
     if name.startswith("get"):

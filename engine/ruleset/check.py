@@ -10,17 +10,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.ruleset.check_conditions import check_condition
+from engine.ruleset.check_names import warn_of_unused
 from engine.ruleset.documents import Mapping, Node, Scalar, Sequence
 from engine.ruleset.effects import Charge, Drop, Exclude, Limit, Route
-from engine.ruleset.expressions import walk
 from engine.ruleset.facts_schema import FactsSchema, Scope
 from engine.ruleset.files import FACTS
 from engine.ruleset.issues import MAX_ISSUES, Issues
 from engine.ruleset.reading import point
 from engine.ruleset.rules import Parsed, Rule
 from engine.ruleset.scalars import did_you_mean, shorten
-from engine.ruleset.source import Source, Span
-from engine.ruleset.syntax import Fact
+from engine.ruleset.source import Span
 from engine.ruleset.terms import Key, key_of
 
 _CHANNEL_FIELDS = ("channel", "channels", "to", "otherwise", "concurrent", "supplement")
@@ -39,7 +38,8 @@ def check(parsed: Parsed) -> Parsed:
     checker.check_units()
     checker.check_order()
     if not checker.issues.has_errors:
-        checker.warn_of_unused()
+        warn_of_unused(parsed, parsed.schema, checker.issues)
+        checker.warn_of_no_route()
         checker.warn_of_effects()
     return replace(parsed, rules=rules, issues=checker.issues.sorted())
 
@@ -91,11 +91,15 @@ class _Checker:
     def check_limits(self) -> None:
         """Refuse limits of one name that do not count the same."""
         first: dict[str, tuple[Rule, Limit]] = {}
-        for rule in self.parsed.rules:
+        for rule in self._common_first():
             if isinstance(rule.effect, Limit):
                 other, limit = first.setdefault(rule.effect.name, (rule, rule.effect))
                 if other is not rule:
                     self._compare_limits(rule, rule.effect, other, limit)
+
+    def _common_first(self) -> list[Rule]:
+        """The rules, those of overrides last: where they disagree with a common one they are what is wrong."""
+        return sorted(self.parsed.rules, key=lambda rule: self.parsed.places[rule.index].is_special)
 
     def _compare_limits(self, rule: Rule, limit: Limit, other: Rule, model: Limit) -> None:
         for field, same in (
@@ -104,7 +108,7 @@ class _Checker:
             ("window", limit.window_ms == model.window_ms),
         ):
             if not same:
-                text = f'the limit "{limit.name}" has another "{field}" in the rule "{other.id}" on line {other.line}'
+                text = f'the limit "{limit.name}" has another "{field}" in the rule "{other.id}" {_at(other, rule)}'
                 hint = "rules that share a name share one counter: make them agree, or give this one another name"
                 self.issues.error("limits-disagree", self.place(rule, "then", "limit", field), text, hint)
                 return
@@ -118,9 +122,9 @@ class _Checker:
         units: dict[str, tuple[str, str]] = {
             budget.account: (budget.unit, f'the budget "{budget.name}" in {FACTS}') for budget in self.schema.budgets
         }
-        for rule in self.parsed.rules:
+        for rule in self._common_first():
             if isinstance(rule.effect, Charge):
-                said = f'the rule "{rule.id}" on line {rule.line}'
+                said = f'the rule "{rule.id}" {_at(rule)}'
                 unit, where = units.setdefault(rule.effect.account, (rule.effect.unit, said))
                 if unit != rule.effect.unit:
                     text = f'the account "{shorten(rule.effect.account)}" is in {unit} by {where}'
@@ -137,28 +141,24 @@ class _Checker:
             earlier = catch_all or (seen.setdefault(key_of(rule.when), rule) if rule.when else rule)
             if earlier is not rule:
                 all_or_same = "takes every message" if earlier is catch_all else "has the same condition"
-                text = f'this rule is never reached: "{earlier.id}" on line {earlier.line} {all_or_same}'
+                text = f'this rule is never reached: "{earlier.id}" {_at(earlier, rule)} {all_or_same}'
                 hint = "the first rule that matches decides: put this one before it, or remove one of them"
                 self.issues.error("unreachable", self.place(rule), text, hint)
             elif rule.when is None:
                 catch_all = rule
 
-    def warn_of_unused(self) -> None:
-        """Warn of constants and lists that no condition reads, and of messages that no route takes."""
-        for constant in self.parsed.constants:
-            if not constant.used:
-                text = f'no condition uses "{shorten(constant.name)}"'
-                self.issues.warning("unused-define", constant.place, text, "remove it, or use it")
-        read = {node.path for rule in self.parsed.rules if rule.when for node in walk(rule.when) if type(node) is Fact}
-        for name in self.parsed.lists:
-            if f"content.hits.{name}" not in read:
-                text, hint = f"no condition reads content.hits.{name}", "add a rule that reads it, or remove the list"
-                self.issues.warning("unused-list", Source(f"lists/{name}.txt", "").whole, text, hint)
+    def warn_of_no_route(self) -> None:
+        """Warn of messages that no route takes."""
         routing = [rule for rule in self.parsed.rules if rule.family == "routing"]
-        if routing and all(rule.when is not None for rule in routing):
+        if routing and not any(self._is_default(rule) for rule in routing):
             text = "no rule is without a condition, so a message that matches none is dropped (NO_ROUTE)"
             hint = "add as the last one: {id: default, then: {distribute: {to: …}}}"
             self.issues.warning("no-default-route", self.place(routing[-1]), text, hint)
+
+    def _is_default(self, rule: Rule) -> bool:
+        """Tell whether a rule takes every message, but for those that an override takes from it."""
+        placed = self.parsed.places[rule.index]
+        return rule.when is None or (placed.own is None and not placed.is_special)
 
     def warn_of_effects(self) -> None:
         """Warn of effects that are allowed and do nothing."""
@@ -174,6 +174,12 @@ class _Checker:
                             text = f'"{choice.channel}" reports no receipts, so the next step always follows'
                             hint = f"use another strategy, or set receipts: true for it in {FACTS}"
                             self.issues.warning("no-receipts", self.place(rule, "then", "supplement", i), text, hint)
+
+
+def _at(rule: Rule, seen_from: Rule | None = None) -> str:
+    """Say where a rule stands, with its file if that is not the file of the one spoken of."""
+    other_file = rule.file != (f"{rule.family}.yaml" if seen_from is None else seen_from.file)
+    return f"on line {rule.line}" + (f" of {rule.file}" if other_file else "")
 
 
 def _channels_in(node: Node) -> Iterator[Scalar]:

@@ -7,9 +7,10 @@ from typing import Final
 
 from engine.ruleset.condition_text import ConditionText
 from engine.ruleset.facts_schema import FactsSchema
-from engine.ruleset.issues import Issues
+from engine.ruleset.issues import Issues, Related
 from engine.ruleset.logic import Answer, Failure, always_true, can_err, never_true
 from engine.ruleset.rules import Placed, Rule
+from engine.ruleset.source import Span
 from engine.ruleset.syntax import Call, Expr
 
 _MOST_COMPLAINTS: Final = 5
@@ -26,10 +27,14 @@ def check_condition(rule: Rule, placed: Placed, schema: FactsSchema, issues: Iss
         return False
     failure = can_err(rule.when, schema, rule.scope)
     if failure.answer is not Answer.NO and rule.family != "routing":
-        _may_err(rule, placed.when, schema, failure, issues)
+        _may_err(rule, placed, placed.when, schema, failure, issues)
     whole = placed.when.whole
     if never_true(rule.when, schema, rule.scope) is Answer.YES:
         hint = "two of its parts exclude each other; is an && meant to be an ||, or a < a >?"
+        if placed.is_special:
+            hint = "two of its parts exclude each other, and which messages its override is for is one of them"
+        elif placed.is_guarded:
+            hint = "its parts exclude each other, or overrides take all its messages: remove it and their replaces:"
         issues.error("never-true", whole, "this condition never holds, whatever the facts are", hint)
     elif always_true(rule.when, schema, rule.scope) is Answer.YES:
         hint = "leave when: away if the rule is meant for everything; else, is an || meant to be an &&?"
@@ -37,7 +42,9 @@ def check_condition(rule: Rule, placed: Placed, schema: FactsSchema, issues: Iss
     return failure.answer is not Answer.NO
 
 
-def _may_err(rule: Rule, node: ConditionText, schema: FactsSchema, failure: Failure, issues: Issues) -> None:
+def _may_err(
+    rule: Rule, placed: Placed, node: ConditionText, schema: FactsSchema, failure: Failure, issues: Issues
+) -> None:
     """Tell every fact that is read without a has(), one after the other, and what else may fail."""
     assert rule.when is not None, "asked only of rules with a condition"
     for _ in range(_MOST_COMPLAINTS):
@@ -47,26 +54,36 @@ def _may_err(rule: Rule, node: ConditionText, schema: FactsSchema, failure: Fail
         elif failure.fact is not None:
             text = f'"{failure.absent}" may be absent, and then this rule would not apply'
             hint = f"write {failure.guard} && before it; or, if a rule must not miss such messages, !has(…) || …"
-            issues.error("may-err", node.place(failure.fact.start, failure.fact.end), text, hint)
+            place = node.place(failure.fact.start, failure.fact.end)
+            issues.error("may-err", place, text, hint, related=_user(rule, placed, place))
             schema = _with(schema, failure.absent)
             failure = can_err(rule.when, schema, rule.scope)
             continue
         elif failure.answer is Answer.YES:
-            _operation(failure.operation or rule.when, node, issues)
+            part = failure.operation or rule.when
+            place = node.place(part.start, part.end)
+            _operation(part, place, _user(rule, placed, place), issues)
         return
 
 
-def _operation(part: Expr, node: ConditionText, issues: Issues) -> None:
+def _user(rule: Rule, placed: Placed, place: Span) -> list[Related]:
+    """Name the rule when a complaint about it points somewhere else, as into a definition that it uses."""
+    main = None if placed.when is None else placed.when.main
+    if main is None or (place.source is main.source and main.start <= place.start <= main.end):
+        return []
+    return [Related.at(placed.id, f'"{rule.id}" is the rule that uses it')]
+
+
+def _operation(part: Expr, place: Span, related: list[Related], issues: Issues) -> None:
     """Tell an operation that has no value on some facts."""
     op = part.op if isinstance(part, Call) else ""
-    place = node.place(part.start, part.end)
     if op in ("/", "%"):
         text, hint = "this divides by something that may be zero", "multiply instead: a > 100 * b for a / b > 100"
     elif op in ("timestamp", "duration"):
         text, hint = f"{op}() fails on a text that is none", f"declare the fact as a {op} in facts.yaml"
     else:
         text, hint = "this may have no value, since the number can grow too large", "compare without calculating"
-    issues.error("may-err", place, f"{text}, and then this rule would not apply", hint)
+    issues.error("may-err", place, f"{text}, and then this rule would not apply", hint, related=related)
 
 
 def _with(schema: FactsSchema, path: str) -> FactsSchema:

@@ -16,7 +16,7 @@ from engine.ruleset.issues import Issue
 from engine.ruleset.keywords import KeywordLists
 from engine.ruleset.match import Condition, Facts, ScopeMatcher
 from engine.ruleset.parse import parse_version
-from engine.ruleset.rules import Rule
+from engine.ruleset.rules import Parsed, Rule
 from engine.ruleset.syntax import Fact
 
 MEMO_SIZE = 131_072
@@ -72,7 +72,11 @@ def compile_version(version: str, files: Mapping[str, bytes], unreadable: Collec
 
     `files` maps a path within its folder to the content; `unreadable` names files that are there but could not be read.
     """
-    parsed = check(parse_version(version, files, unreadable))
+    return compile_parsed(check(parse_version(version, files, unreadable)))
+
+
+def compile_parsed(parsed: Parsed) -> Compiled:
+    """Compile a version that is parsed and checked; one with errors gives no rule set."""
     if parsed.has_errors or parsed.schema is None:
         return Compiled(None, parsed.issues)
     programs = {scope: _program(parsed.rules, parsed.schema, scope) for scope in Scope}

@@ -36,10 +36,14 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConditionText:
-    """A condition as text. `pieces` are in the order of the text; what lies between them stands nowhere (brackets)."""
+    """A condition as text. `pieces` are in the order of the text; what lies between them stands nowhere (brackets).
+
+    `main` is what a complaint about the condition as such points at, if that is not its beginning.
+    """
 
     text: str
     pieces: tuple[Piece, ...]
+    main: Span | None = None
 
     @classmethod
     def of(cls, node: Scalar) -> ConditionText:
@@ -97,5 +101,9 @@ class ConditionText:
 
     @property
     def whole(self) -> Span:
-        """The place of the condition as such: from its beginning, as far as the first file goes."""
-        return self.place(0, len(self.text))
+        """The place of the condition as such: `main`, or from its beginning, as far as the first file goes."""
+        return self.place(0, len(self.text)) if self.main is None else self.main
+
+    def about(self, main: Span) -> ConditionText:
+        """Return the same condition for which another place is the one of the condition as such."""
+        return ConditionText(self.text, self.pieces, main)

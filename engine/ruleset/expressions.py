@@ -10,29 +10,32 @@ from typing import Final
 
 from engine.ruleset.builder import Builder, Where
 from engine.ruleset.fact_types import BREAKER_SCOPES, Scope
-from engine.ruleset.grammar import MAX_DEPTH, SyntaxProblem, parse
+from engine.ruleset.grammar import MAX_DEPTH, MAX_LENGTH, SyntaxProblem, parse
 from engine.ruleset.issues import Issues
 from engine.ruleset.names import Names
 from engine.ruleset.syntax import Call, Expr, Fact, Has, Type
 from engine.ruleset.typing_rules import named
 
-__all__ = ["Names", "Where", "parse_condition", "roots_of", "scope_of", "walk"]
+__all__ = ["Names", "Where", "check_whole", "depth_of", "parse_condition", "roots_of", "scope_of", "walk"]
 
 MAX_PROBLEMS: Final = 5
 """The most problems told of one condition; further ones are mostly the same mistake again."""
 
 
-def parse_condition(text: str, where: Where, names: Names, issues: Issues) -> Expr | None:
-    """The typed tree of a condition, or None; every problem is in `issues`, none is raised."""
+def parse_condition(text: str, where: Where, names: Names, issues: Issues, most: int = MAX_LENGTH) -> Expr | None:
+    """The typed tree of a condition of at most `most` characters, or None.
+
+    Every problem is in `issues`, none is raised.
+    """
     mine = Issues()
     try:
-        tree = parse(text)
+        tree = parse(text, most)
     except SyntaxProblem as problem:
         issues.error(problem.code, where(problem.start, problem.end), problem.message, problem.hint)
         return None
-    expr = Builder(where, names, mine).build(tree)
+    expr = Builder(where, names, mine).fold(tree)
     if expr is not None and not mine.has_errors:
-        _check_whole(expr, where, names, mine)
+        check_whole(expr, where, names, mine)
     issues.extend(mine.sorted()[:MAX_PROBLEMS])
     return None if mine.has_errors else expr
 
@@ -62,12 +65,13 @@ def scope_of(expr: Expr | None, family: str) -> Scope:
     return Scope.CHANNEL if "channel" in roots else Scope.MESSAGE
 
 
-def _check_whole(expr: Expr, where: Where, names: Names, issues: Issues) -> None:
+def check_whole(expr: Expr, where: Where, names: Names, issues: Issues) -> None:
+    """Report what is wrong with a condition as such: it is no yes or no, nests too deep, or judges no one subject."""
     place = where(expr.start, expr.end)
     if expr.type is not Type.BOOL:
         hint = "compare it with something"
         issues.error("wrong-type", place, f"a condition is true or false, and this is {named(expr.type)}", hint)
-    if _depth(expr) > MAX_DEPTH:
+    if depth_of(expr) > MAX_DEPTH:
         hint = "split the rule, or put brackets around halves of a long sum"
         issues.error("too-deep", place, f"the condition nests deeper than {MAX_DEPTH} levels", hint)
     subjects = roots_of(expr) & BREAKER_SCOPES.keys()
@@ -77,7 +81,8 @@ def _check_whole(expr: Expr, where: Where, names: Names, issues: Issues) -> None
         issues.error("breaker-subject", place, text, "name facts such as provider.window.error_rate")
 
 
-def _depth(expr: Expr) -> int:
+def depth_of(expr: Expr) -> int:
+    """How deep a tree nests; a chain of && or || is one step."""
     deepest, stack = 0, [(expr, 1)]
     while stack:
         node, depth = stack.pop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +17,12 @@ MAX_FACTS: Final = 500
 MAX_VALUES: Final = 1000
 MAX_SEGMENTS: Final = 8
 MAX_TEXT: Final = 1000
+
+FILE_FIELDS: Final = ("channels", "facts", "budgets", "define", "doc")
+CHANNEL_FIELDS: Final = ("doc", "receipts")
+BUDGET_FIELDS: Final = ("account", "unit", "doc")
+FACT_FIELDS: Final = ("type", "doc", "required", "values")
+"""What may stand in facts.yaml, and in what it declares."""
 
 CONDITION_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
 """What can stand between the points of a path."""
@@ -76,7 +81,6 @@ def read_declarations(document: Node, issues: Issues) -> Declarations:
         text = f"facts.yaml holds fields such as channels: and facts:, not {describe(document)}"
         issues.error("wrong-type", document.span, text)
         return made
-    known = ("channels", "facts", "budgets", "define", "doc")
     for key, node in document.entries:
         if key.text == "channels":
             made.channels = list(_channels(node, issues))
@@ -85,32 +89,43 @@ def read_declarations(document: Node, issues: Issues) -> Declarations:
         elif key.text == "budgets":
             made.budgets = list(_budgets(node, issues))
         elif key.text == "define":
-            made.definitions = read_definitions(node, issues)
+            made.definitions = read_definitions(_constants(node), issues)
         elif key.text != "doc":
-            _unknown_field(key, known, issues)
+            _unknown_field(key, FILE_FIELDS, issues)
     if not made.channels and document.get("channels") is None:
         hint = "channels: {sms: {doc: Text message, receipts: true}}"
         issues.error("missing-field", document.span.source.span(0, 0), "facts.yaml must declare the channels", hint)
     return made
 
 
-def read_definitions(node: Node, issues: Issues, taken: MappingType[str, Literal] | None = None) -> dict[str, Literal]:
-    """The constants and lists of a `define:`; `taken` are those of facts.yaml, which no file may define anew."""
+def _constants(define: Node) -> Node:
+    """The part of a `define:` that is constants and lists; the rest is the business of `definitions.py`."""
+    if not isinstance(define, Mapping):
+        return define
+    return Mapping(tuple(entry for entry in define.entries if not isinstance(entry[1], Mapping)), define.span)
+
+
+def read_definitions(node: Node, issues: Issues) -> dict[str, Literal]:
+    """The constants and lists of a `define:` that may hold nothing else."""
     made: dict[str, Literal] = {}
     for key, value in _entries(node, issues, "define: holds names with a constant or a list each"):
-        if not CONDITION_WORD.fullmatch(key.text) or key.text in RESERVED or key.text in ROOTS:
-            text = f'"{key.text[:60]}" cannot be the name of a constant'
-            issues.error("bad-name", key.span, text, "letters, digits and _, no word of CEL, no first word of a fact")
-        elif taken is not None and key.text in taken:
-            issues.error("duplicate-name", key.span, f'"{key.text}" is already defined in facts.yaml', "choose another")
-        else:
-            literal = _literal(key.text, value, issues)
-            if literal is not None:
-                made[key.text] = literal
+        literal = read_literal(key.text, value, issues) if is_definable(key, issues) else None
+        if literal is not None:
+            made[key.text] = literal
     return made
 
 
-def _literal(name: str, node: Node, issues: Issues) -> Literal | None:
+def is_definable(key: Scalar, issues: Issues) -> bool:
+    """Whether a name may be given to something that conditions name."""
+    if CONDITION_WORD.fullmatch(key.text) and key.text not in RESERVED and key.text not in ROOTS:
+        return True
+    text = f'"{key.text[:60]}" cannot be the name of a definition'
+    issues.error("bad-name", key.span, text, "letters, digits and _, no word of CEL, no first word of a fact")
+    return False
+
+
+def read_literal(name: str, node: Node, issues: Issues) -> Literal | None:
+    """The constant or list that a name is given to; None and an issue if it is neither."""
     if isinstance(node, Scalar):
         value, kind = _constant(node, issues)
         return None if kind is None else Literal(value, kind, 0, 0, name)
@@ -158,7 +173,7 @@ def _channels(node: Node, issues: Issues) -> Iterator[Channel]:
         if not _SIMPLE_NAME.fullmatch(key.text) or key.text in RESERVED:
             issues.error("bad-name", key.span, "the name of a channel is lower-case letters, digits and _")
             continue
-        fields = _fields(value, ("doc", "receipts"), issues)
+        fields = _fields(value, CHANNEL_FIELDS, issues)
         yield Channel(key.text, _text(fields.get("doc"), issues), _flag(fields.get("receipts"), issues))
 
 
@@ -167,7 +182,7 @@ def _budgets(node: Node, issues: Issues) -> Iterator[Budget]:
         if not _SIMPLE_NAME.fullmatch(key.text) or key.text in RESERVED:
             issues.error("bad-name", key.span, "the name of a budget is lower-case letters, digits and _")
             continue
-        fields = _fields(value, ("account", "unit", "doc"), issues)
+        fields = _fields(value, BUDGET_FIELDS, issues)
         missing = [name for name in ("account", "unit") if name not in fields]
         if missing:
             hint = 'sms_cash: {account: "{line}/sms/cash", unit: CNY}'
@@ -227,7 +242,7 @@ def _path_is_good(key: Scalar, issues: Issues) -> bool:
 
 def _fact(key: Scalar, value: Node, issues: Issues) -> Declared | None:
     path = key.text
-    fields = _fields(value, ("type", "doc", "required", "values"), issues)
+    fields = _fields(value, FACT_FIELDS, issues)
     built_in = next((fact for fact in MESSAGE_FACTS if fact.path == path), None)
     kind = _kind(fields.get("type"), issues) if "type" in fields else None
     if "type" in fields and kind is None:

@@ -1,21 +1,26 @@
 """The files that make a version: which names, how large, and how their bytes become text.
 
 facts.yaml  interception.yaml  fatigue.yaml  budget.yaml  routing.yaml  breaker.yaml  lists/<name>.txt
+define/<name>.yaml  overrides/<name>.yaml  values/<name>.txt  values/<name>.csv  tables/<name>.csv
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from engine.ruleset.effects import FAMILIES
 from engine.ruleset.issues import Issue, Issues, Severity
-from engine.ruleset.scalars import closest, shorten
+from engine.ruleset.scalars import closest, listing, shorten
 from engine.ruleset.source import Source
 
 LISTS: Final = "lists"
+DEFINE: Final = "define"
+OVERRIDES: Final = "overrides"
+VALUES: Final = "values"
+TABLES: Final = "tables"
 FACTS: Final = "facts.yaml"
 RULE_FILES: Final = tuple(f"{family}.yaml" for family in FAMILIES)
 NAMED_FILES: Final = (FACTS, *RULE_FILES)
@@ -26,7 +31,11 @@ FOLDER_LIMIT: Final = 32 << 20
 ROLLOUT_LIMIT: Final = 64 << 10
 MOST_FILES: Final = 200
 
-_LIST_FILE: Final = re.compile(r"lists/[^/]+\.txt", re.DOTALL)
+FOLDERS: Final = {
+    LISTS: (".txt",), DEFINE: (".yaml",), OVERRIDES: (".yaml",), VALUES: (".txt", ".csv"), TABLES: (".csv",),
+}  # fmt: skip
+"""The folders that a version may have, and how the names of their files end."""
+
 _LIST_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,63}")
 
@@ -38,7 +47,23 @@ def is_ignored(name: str) -> bool:
 
 def is_known(name: str) -> bool:
     """Tell whether a relative name is one of the files that make a version."""
-    return name in NAMED_FILES or _LIST_FILE.fullmatch(name) is not None
+    folder, _, rest = name.partition("/")
+    return name in NAMED_FILES or ("/" not in rest and is_in_folder(folder, rest))
+
+
+def is_in_folder(folder: str, name: str) -> bool:
+    """Tell whether a file of that name belongs into that folder of a version."""
+    return any(name.endswith(end) and name != end for end in FOLDERS.get(folder, ()))
+
+
+def in_folder(folder: str, files: Iterable[str]) -> list[str]:
+    """Return the relative names of the known files in a folder of a version, sorted."""
+    return sorted(name for name in files if name.startswith(folder + "/") and is_known(name))
+
+
+def is_table_file(name: str) -> bool:
+    """Tell whether a relative name is that of a decision table's file."""
+    return name.startswith(TABLES + "/") and is_known(name)
 
 
 def is_version_name(name: str) -> bool:
@@ -94,10 +119,15 @@ def file_issue(name: str, code: str, message: str, hint: str = "", severity: Sev
 def unknown_file(name: str) -> Issue:
     """Make the warning about a file that means nothing in a version's folder."""
     stem = re.sub(r"\.(yml|yaml|json|txt)$", "", name, flags=re.IGNORECASE)
-    near = closest(stem, (*FAMILIES, "facts"))
-    hint = f'did you mean "{near}.yaml"?' if near else "a version is made of its six .yaml files and lists/<name>.txt"
-    if name.startswith(LISTS + "/"):
-        hint = "a list is a file lists/<name>.txt"
+    folder, slash, _ = name.partition("/")
+    if slash and folder in FOLDERS:
+        hint = f"the files of this folder are called {listing(f'{folder}/<name>{end}' for end in FOLDERS[folder])}"
+    elif near := closest(stem, (*FAMILIES, "facts")):
+        hint = f'did you mean "{near}.yaml"?'
+    elif near := closest(folder.partition(".")[0], FOLDERS):
+        hint = f'did you mean the folder "{near}"?'
+    else:
+        hint = f"a version is made of its six .yaml files, and of files in the folders {', '.join(FOLDERS)}"
     text = f'"{printable(name)}" is not read: no file of a version is called so'
     return file_issue(name, "unknown-file", text, hint, Severity.WARNING)
 

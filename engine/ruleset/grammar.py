@@ -16,6 +16,8 @@ from lark.exceptions import UnexpectedToken
 from lark.lexer import PatternRE, TerminalDef
 
 MAX_LENGTH: Final = 4_000
+MAX_WRITTEN_OUT: Final = 20_000
+"""Characters of a condition with its named conditions and the guards of its override."""
 MAX_DEPTH: Final = 32
 
 _STRING = r"""(?:"(?:[^"\\\r\n]|\\[^\r\n])*"|'(?:[^'\\\r\n]|\\[^\r\n])*')"""
@@ -41,9 +43,9 @@ class SyntaxProblem(Exception):
         self.code, self.start, self.end, self.message, self.hint = code, start, end, message, hint
 
 
-def parse(text: str) -> Tree[Token]:
-    """The parse tree. Raises SyntaxProblem; nothing else, and in time linear in the text's length."""
-    _check_bounds(text)
+def parse(text: str, most: int = MAX_LENGTH) -> Tree[Token]:
+    """The parse tree of at most `most` characters. Raises SyntaxProblem; nothing else, in time linear in the length."""
+    _check_bounds(text, most)
     try:
         return _parser().parse(text)
     except UnexpectedInput as problem:
@@ -85,10 +87,11 @@ def _refuse_comment(token: Token) -> NoReturn:
     raise SyntaxProblem("cel-unsupported", start, start + len(token), "comments cannot stand in a condition", hint)
 
 
-def _check_bounds(text: str) -> None:
-    if len(text) > MAX_LENGTH:
+def _check_bounds(text: str, most: int) -> None:
+    if len(text) > most:
+        written = "" if most == MAX_LENGTH else ", definitions and guards written out"
         hint = "make two rules of it, or put a list into define:"
-        raise SyntaxProblem("too-large", 0, 1, f"a condition has at most {MAX_LENGTH:,} characters", hint)
+        raise SyntaxProblem("too-large", 0, 1, f"a condition has at most {most:,} characters{written}", hint)
     if not text.strip():
         raise SyntaxProblem(
             "cel-syntax", 0, 0, "the condition is empty", "leave when: out for a rule that always holds"

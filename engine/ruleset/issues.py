@@ -6,11 +6,14 @@ Nothing here raises; a stage reports all it finds and the next one decides by `h
 from __future__ import annotations
 
 import difflib
+import json
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
+from engine.ruleset.flow_text import flow_text
 from engine.ruleset.source import Span
 
 MAX_ISSUES = 100
@@ -20,18 +23,39 @@ MAX_CARET = 120
 """The longest row of carets drawn under an excerpt."""
 
 
+MAX_EXAMPLE = 100
+"""A witness longer than this is shown with one line for each part of it."""
+
+
 class Severity(Enum):
-    """ERROR keeps a version from being served; WARNING does not."""
+    """ERROR keeps a version from being served; WARNING is probably not meant; NOTE is only good to know."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that a problem has to do with, such as the other of two rules; `text` says in what way."""
+
+    file: str
+    line: int
+    column: int
+    text: str
+
+    @classmethod
+    def at(cls, span: Span, text: str) -> Related:
+        """Name a place of a file."""
+        return cls(span.source.name, span.line, span.column, text)
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One problem. `line` and `column` count from 1 in characters; `width` is how many characters it covers.
 
-    `excerpt` is the line, cut when long, and `caret` the 1-based column of the place within that excerpt.
+    `excerpt` is the line, cut when long, and `caret` the 1-based column of the place within that excerpt. `witness` is
+    an example that shows the problem: the `given:` of a rule-test case, as JSON; empty if there is none.
     """
 
     code: str
@@ -44,6 +68,14 @@ class Issue:
     excerpt: str = ""
     width: int = 1
     caret: int = 1
+    witness: str = ""
+    related: tuple[Related, ...] = ()
+
+    @property
+    def given(self) -> Mapping[str, Any] | None:
+        """The witness read; None if there is none."""
+        read: Mapping[str, Any] | None = json.loads(self.witness) if self.witness else None
+        return read
 
     @property
     def sort_key(self) -> tuple[str, int, int, str, str]:
@@ -69,13 +101,41 @@ class Issues:
         for issue in issues:
             self.add(issue)
 
-    def error(self, code: str, span: Span, message: str, hint: str = "") -> None:
+    def error(
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        hint: str = "",
+        witness: str = "",
+        related: Iterable[Related] = (),
+    ) -> None:
         """Report a problem that keeps the version from being served."""
-        self.add(_placed(code, Severity.ERROR, span, message, hint))
+        self.add(_placed(code, Severity.ERROR, span, message, hint, witness, tuple(related)))
 
-    def warning(self, code: str, span: Span, message: str, hint: str = "") -> None:
+    def warning(
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        hint: str = "",
+        witness: str = "",
+        related: Iterable[Related] = (),
+    ) -> None:
         """Report something that is probably not meant."""
-        self.add(_placed(code, Severity.WARNING, span, message, hint))
+        self.add(_placed(code, Severity.WARNING, span, message, hint, witness, tuple(related)))
+
+    def note(
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        hint: str = "",
+        witness: str = "",
+        related: Iterable[Related] = (),
+    ) -> None:
+        """Report something to know that need not be mended."""
+        self.add(_placed(code, Severity.NOTE, span, message, hint, witness, tuple(related)))
 
     @property
     def has_errors(self) -> bool:
@@ -86,21 +146,27 @@ class Issues:
         return len(self._found)
 
     def sorted(self) -> tuple[Issue, ...]:
-        """By place, at most MAX_ISSUES; errors are never pushed out by warnings; the rest is counted in a last one."""
+        """By place, at most MAX_ISSUES, the gravest before all others; the rest is counted in a last one."""
         found = sorted(self._found)
-        if len(found) <= MAX_ISSUES:
+        if len(found) <= MAX_ISSUES + any(issue.code == "too-many" for issue in found):  # an earlier stage has counted
             return tuple(found)
-        errors_first = sorted(found, key=lambda issue: issue.severity is not Severity.ERROR)
-        kept, rest = sorted(errors_first[:MAX_ISSUES]), errors_first[MAX_ISSUES:]
-        severity = Severity.ERROR if any(i.severity is Severity.ERROR for i in rest) else Severity.WARNING
+        gravest_first = sorted(found, key=lambda issue: _GRAVITY.index(issue.severity))
+        kept, rest = sorted(gravest_first[:MAX_ISSUES]), gravest_first[MAX_ISSUES:]
+        severity = rest[0].severity
         text = f"{len(rest)} more problems were found and are not listed"
         return (*kept, Issue("too-many", severity, kept[-1].file, kept[-1].line, kept[-1].column, text))
 
 
-def _placed(code: str, severity: Severity, span: Span, message: str, hint: str) -> Issue:
+_GRAVITY = tuple(Severity)
+
+
+def _placed(
+    code: str, severity: Severity, span: Span, message: str, hint: str, witness: str, related: tuple[Related, ...]
+) -> Issue:
     excerpt, caret = span.window()
     width = min(span.width, max(1, len(excerpt) - caret + 1))
-    return Issue(code, severity, span.source.name, span.line, span.column, message, hint, excerpt, width, caret)
+    file, line, column = span.source.name, span.line, span.column
+    return Issue(code, severity, file, line, column, message, hint, excerpt, width, caret, witness, related)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -109,13 +175,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f'did you mean "{near[0]}"?' if near else ""
 
 
-_COLOURS = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m"}
+_COLOURS = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m", Severity.NOTE: "\x1b[2m"}
 _RESET, _DIM = "\x1b[0m", "\x1b[2m"
 
 
-def render(issues: Iterable[Issue], color: bool) -> str:
-    """The problems as text: head line, the line of the file, a row of carets under the place, the hint."""
-    return "\n".join(line for issue in issues for line in _lines(issue, color))
+def render(issues: Iterable[Issue], color: bool, notes: bool = False) -> str:
+    """The problems as text: head line, the line of the file, a row of carets under the place, the hint, the example.
+
+    Notes are left out unless they are asked for.
+    """
+    shown = (issue for issue in issues if notes or issue.severity is not Severity.NOTE)
+    return "\n".join(line for issue in shown for line in _lines(issue, color))
 
 
 def _lines(issue: Issue, color: bool) -> list[str]:
@@ -127,9 +197,21 @@ def _lines(issue: Issue, color: bool) -> list[str]:
         before, under = excerpt[: issue.caret - 1], excerpt[issue.caret - 1 : issue.caret - 1 + issue.width]
         carets = "^" * min(MAX_CARET, max(1, _cells(under)))
         lines += [f"    {excerpt}", f"    {' ' * _cells(before)}{paint}{carets}{reset}"]
+    for other in issue.related:
+        lines.append(f"    {dim}see:{reset} {_printable(f'{other.file}:{other.line}:{other.column}: {other.text}')}")
     if issue.hint:
         lines.append(f"    {dim}hint:{reset} {_printable(issue.hint)}")
+    if issue.given is not None:
+        lines += [f"    {dim}for example:{reset}", *(f"      {line}" for line in _example(issue.given))]
     return lines
+
+
+def _example(given: Mapping[str, Any]) -> list[str]:
+    """The `given:` of a rule test, to be pasted: on one line, or if that is long with a line for each of its parts."""
+    whole = f"given: {flow_text(given)}"
+    if len(whole) <= MAX_EXAMPLE:
+        return [whole]
+    return ["given:", *(f"  {flow_text(name)}: {flow_text(part)}" for name, part in given.items())]
 
 
 def _printable(text: str) -> str:

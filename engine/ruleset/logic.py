@@ -16,7 +16,7 @@ from engine.ruleset.facts_schema import FactsSchema, Scope
 from engine.ruleset.normal import TooComplex, normalise
 from engine.ruleset.partition import MISSING
 from engine.ruleset.syntax import Call, Expr, Fact, Has, Literal
-from engine.ruleset.terms import TermTable, facts_in
+from engine.ruleset.terms import TermTable, facts_needed, is_macro, reads_variable
 
 Conjunct = dict[int, int]
 """Terms with the classes (as bits) that each must be in; an empty one always holds. Read only once made."""
@@ -45,6 +45,7 @@ class Unfolding:
     def __init__(self, table: TermTable, precise: bool) -> None:
         self.table, self.precise, self.steps = table, precise, 0
         self.possible = [term.possible for term in table.terms]
+        self.inner = {number for number, term in enumerate(table.terms) if reads_variable(term.expr)}
         self.links = {number: pairs for number in range(len(table.terms)) if (pairs := self._holders(number))}
 
     def _holders(self, number: int) -> list[tuple[int, int]]:
@@ -109,12 +110,22 @@ class Unfolding:
                     lambda: self._choice(condition, self.true(then), self.true(otherwise)),
                     lambda: self._choice(condition, self.false(then), self.false(otherwise)),
                 )
+            case Call(args=(_, _, body)) if self.precise and is_macro(expr):
+                atom = self.table.atom(expr)
+                return (
+                    lambda: self.both(self._literal(expr, atom.term, atom.true), self._of_some_item(self.true(body))),
+                    lambda: self.both(self._literal(expr, atom.term, atom.false), self._of_some_item(self.false(body))),
+                )
             case _:
                 atom = self.table.atom(expr)
                 return (
                     lambda: self._literal(expr, atom.term, atom.true),
                     lambda: self._literal(expr, atom.term, atom.false),
                 )
+
+    def _of_some_item(self, cases: Cases) -> Cases:
+        """What holds of the facts when something holds of an item: the cases without what they say of the item."""
+        return self.any([[{term: bits for term, bits in case.items() if term not in self.inner}] for case in cases])
 
     def _choice(self, condition: Expr, then: Cases, otherwise: Cases) -> Cases:
         return self.any((self.both(self.true(condition), then), self.both(self.false(condition), otherwise)))
@@ -138,7 +149,7 @@ class Unfolding:
 
     def _all_present(self, expr: Expr) -> Cases:
         present: Cases = ALWAYS
-        for fact in facts_in(expr):
+        for fact in facts_needed(expr):
             number = self.table.number(fact)
             kept = self._kept({number: self.table.terms[number].partition.values})
             present = self.both(present, [] if kept is None else [kept])
@@ -150,8 +161,10 @@ class Unfolding:
         if not self.precise or isinstance(expr, Has):
             kept = self._kept({atom.term: whole & MISSING})
             return [] if kept is None else [kept]
-        missing = [self._kept({self.table.number(fact): MISSING}) for fact in facts_in(expr)]
+        missing = [self._kept({self.table.number(fact): MISSING}) for fact in facts_needed(expr)]
         found = [[kept] for kept in missing if kept is not None]
+        if is_macro(expr):
+            return self.any([*found, self._of_some_item(self.error(expr.args[2]))])
         subject = self.table.terms[atom.term].expr
         if self.table.first_failing(subject) is not None:
             found.append([kept for kept in [self._kept({atom.term: 1})] if kept is not None])
@@ -320,6 +333,7 @@ def _analysis(expr: Expr, schema: FactsSchema, scope: Scope) -> tuple[Expr, Unfo
     plain = normalise(expr)
     table = TermTable(schema, scope)
     table.collect(plain)
+    table.collect_asked(plain)
     table.collect_facts(plain)
     return plain, Unfolding(table, precise=True)
 
@@ -351,16 +365,18 @@ def _unguarded(fact: Fact, table: TermTable, classes: int) -> Failure:
 
 
 def _questions(expr: Expr) -> Iterator[Expr]:
-    """The parts of a normalised condition below `&& || ! ?:`, in order."""
+    """The parts of a normalised condition below `&& || ! ?:`, in order; within exists and all too."""
     if isinstance(expr, Call) and expr.op in ("&&", "||", "!", "?:"):
         for arg in expr.args:
             yield from _questions(arg)
     else:
         yield expr
+        if is_macro(expr):
+            yield from _questions(expr.args[2])
 
 
 def _read_facts(expr: Expr) -> Iterator[Fact]:
     """The facts that are read, not only asked for with has()."""
     for part in _questions(expr):
         if not isinstance(part, Has):
-            yield from facts_in(part)
+            yield from facts_needed(part)

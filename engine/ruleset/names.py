@@ -5,20 +5,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engine.ruleset.condition_text import ConditionText
 from engine.ruleset.fact_types import BREAKER_SCOPES, ROOTS, FactType, Scope
 from engine.ruleset.facts_schema import FactsSchema
-from engine.ruleset.issues import did_you_mean
+from engine.ruleset.issues import Issue, did_you_mean
+from engine.ruleset.source import Span
 from engine.ruleset.syntax import Literal
 
 
 @dataclass(frozen=True)
+class NamedCondition:
+    """A condition of a `define:`: its text with those it names written out, and the paths of the facts it reads.
+
+    `problems` are what is wrong with it by itself; they are what is wrong with every condition that uses it.
+    """
+
+    name: str
+    place: Span
+    text: ConditionText
+    reads: tuple[str, ...] = ()
+    problems: tuple[Issue, ...] = ()
+
+
+@dataclass
+class Room:
+    """How many characters the named conditions of a version may still take where they are written out."""
+
+    left: int = 500_000
+
+
+@dataclass(frozen=True)
 class Names:
-    """What a condition may name. `family` decides which facts; `used` gathers the constants that were named."""
+    """What a condition may name. `family` decides which facts; `used` gathers the definitions that were named."""
 
     schema: FactsSchema
     family: str
     definitions: Mapping[str, Literal]
     used: set[str] = field(default_factory=set)
+    conditions: Mapping[str, NamedCondition] = field(default_factory=dict)
+    room: Room = field(default_factory=Room)
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
@@ -30,6 +55,10 @@ class Names:
     def fact(self, path: str) -> FactType | None:
         """The fact of that path, or None."""
         return next((fact for scope in self.scopes if (fact := self.schema.fact(path, scope))), None)
+
+    def defines(self, name: str) -> bool:
+        """Whether a `define:` gives the name to something."""
+        return name in self.definitions or name in self.conditions
 
     def paths(self) -> list[str]:
         """Every path this family may read."""
@@ -44,6 +73,8 @@ def unknown_name(name: str, names: Names) -> tuple[str, str]:
     if inside:
         return f'"{shown}" is no value of its own', "name one of its facts, such as " + ", ".join(sorted(inside)[:3])
     root = name.partition(".")[0]
+    if root in names.conditions:
+        return f'"{shown}": {root} is a condition and has no fields', f"write {root}"
     if names.family == "routing" and root == "channel":
         return f'"{shown}": routing chooses the channels, so it cannot read channel.*', "read channels.<name>.state"
     if names.family == "breaker" and root in ROOTS and not any(path.startswith(root + ".") for path in paths):
@@ -51,7 +82,7 @@ def unknown_name(name: str, names: Names) -> tuple[str, str]:
             f'"{shown}": a breaker rule reads a window and the time only',
             "known: provider.* channel.* platform.* now.*",
         )
-    hint = did_you_mean(name, [*paths, *names.definitions])
+    hint = did_you_mean(name, [*paths, *names.definitions, *names.conditions])
     if not hint and "." not in name:
         hint = f'a text stands in quotes: "{shown}"'
     if not hint and root in ("message", "user"):

@@ -1,7 +1,8 @@
 """Rewrites a condition so that only `&& || ! ?:` stand above plain comparisons: same value, same errors, always.
 
 A strict operator moves into the arms of a choice below it, since it looks at one arm only; two truth values are
-compared by a choice; `a != b` is `!(a == b)` and `a > b` is `b < a`, so that fewer different terms remain.
+compared by a choice; `a != b` is `!(a == b)` and `a > b` is `b < a`, so that fewer different terms remain. What is
+asked of the items of a list is rewritten by `loops`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from engine.ruleset.syntax import Call, Expr, Literal, Type
+from engine.ruleset.loops import without_loop
+from engine.ruleset.syntax import MACROS, Call, Expr, Literal, Type
 
 LOGIC: Final = ("&&", "||", "!", "?:")
 MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
@@ -39,11 +41,13 @@ def _lift(call: Call, budget: list[int]) -> Expr:
         raise TooComplex
     if call.op in LOGIC:
         return call
-    for index, arg in enumerate(call.args):
+    for index, arg in enumerate(call.args[:1] if call.op in MACROS else call.args):
         if isinstance(arg, Call) and arg.op == "?:":
             condition, then, otherwise = arg.args
             arms = (_lift(_with(call, index, then), budget), _lift(_with(call, index, otherwise), budget))
             return Call("?:", (condition, *arms), call.type, call.start, call.end)
+    if call.op in MACROS:
+        return without_loop(call, lambda made: _rewrite(made, budget))
     if call.op == "!=":
         return _not(_lift(replace(call, op="=="), budget))
     if call.op == "==" and call.args[0].type is Type.BOOL:

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import Final
 
-from engine.ruleset.syntax import Call, Expr, Fact, Has, Literal, Type
+from engine.ruleset.syntax import Call, Expr, Fact, Has, Literal, Type, Variable
 from engine.ruleset.temporal import EPOCH, MICROSECOND
 
 _TERNARY, _OR, _AND, _RELATION, _SUM, _PRODUCT, _UNARY, _MEMBER = range(8)
@@ -18,7 +18,9 @@ _BINDING: Final = {
     **dict.fromkeys("+-", _SUM), **dict.fromkeys("*/%", _PRODUCT),
     "!": _UNARY, "neg": _UNARY,
 }  # fmt: skip
-_METHODS: Final = ("startsWith", "endsWith", "contains", "matches")
+_METHODS: Final = (
+    "startsWith", "endsWith", "contains", "matches", "lowerAscii", "upperAscii", "trim", "exists", "all",
+)  # fmt: skip
 
 
 def show(expr: Expr, names: bool = True) -> str:
@@ -61,6 +63,8 @@ def _shown(expr: Expr, names: bool) -> tuple[str, int]:
             return path, _MEMBER
         case Has(fact=fact):
             return f"has({fact.path})", _MEMBER
+        case Variable(name=name):
+            return name, _MEMBER
         case Call(op=op, args=args):
             return _call(op, args, names)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from engine.ruleset.documents import read_yaml
 from engine.ruleset.files import decode, is_version_name
@@ -22,10 +22,15 @@ def _version(value: object) -> str:
     raise wrong(describe(value), expected, "write the name of a folder beside rollout.yaml", "bad-version")
 
 
+_VERSION: Final = WithJsonSchema({"type": ["string", "number"], "pattern": "^[0-9A-Za-z][0-9A-Za-z.-]{0,63}$"})
+
+
 class RolloutFile(Form):
     """The fields of rollout.yaml."""
 
-    stable: Annotated[str, BeforeValidator(_version)] = Field(description="the name of the version's folder to serve")
+    stable: Annotated[str, BeforeValidator(_version), _VERSION] = Field(
+        description="the name of the version's folder to serve"
+    )
 
 
 @dataclass(frozen=True, slots=True)

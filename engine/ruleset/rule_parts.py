@@ -1,31 +1,30 @@
-"""The parts of one rule: its condition, its effect, and the constants its file defines."""
+"""The parts of one rule: its condition and its effect."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping as MappingType
 from dataclasses import replace
 from typing import Final
 
+from engine.ruleset.condition_text import ConditionText
 from engine.ruleset.documents import Mapping, Node, Scalar
+from engine.ruleset.drafts import Condition
 from engine.ruleset.effects import EFFECTS, Effect
 from engine.ruleset.expressions import Names, parse_condition
-from engine.ruleset.facts_schema import read_definitions
+from engine.ruleset.grammar import MAX_LENGTH, MAX_WRITTEN_OUT
 from engine.ruleset.issues import Issue, Issues
 from engine.ruleset.reading import as_value, key_span, point, read
 from engine.ruleset.scalars import closest, describe, listing, shorten
 from engine.ruleset.source import Span
-from engine.ruleset.syntax import Expr, Literal
 from engine.ruleset.written import THENS
+from engine.ruleset.written_out import written_out
 
-_LIKE_EXPRESSION: Final = re.compile(
-    r"\b(message|user|content|now|channels?|budget|platform|provider)\.[a-z]|[=!<>]=|&&|\|\||\S [-+*/%<>] \S|\w\("
-)
 _LIST_FACT: Final = re.compile(r'"content\.hits\.(\w+)"')
+_COMMENT: Final = "put the whole condition in quotes: YAML takes what follows a blank and # for a comment"
 _FAMILY_OF: Final = {effect: family for family, effects in EFFECTS.items() for effect in effects}
 
 
-def read_condition(rule: Mapping, names: Names, issues: Issues) -> Expr | None:
+def read_condition(rule: Mapping, names: Names, issues: Issues) -> Condition | None:
     """Read the `when:` of a rule; None if it has none, or (with an issue) if it is wrong."""
     node = rule.get("when")
     if node is None:
@@ -33,7 +32,18 @@ def read_condition(rule: Mapping, names: Names, issues: Issues) -> Expr | None:
             hint = "add one, such as when: provider.window.count >= 50 && provider.window.error_rate > 0.08"
             issues.error("breaker-subject", point(rule), "a breaker rule needs a when: that says what it judges", hint)
         return None
-    key = key_span(rule, "when")
+    text = condition_text(node, key_span(rule, "when"), issues)
+    if text is None or not isinstance(node, Scalar):
+        return None
+    found = Issues()
+    condition = parse_text(text, names, found)
+    for issue in found.sorted():
+        issues.add(replace(issue, hint=_COMMENT) if issue.code == "cel-syntax" and _is_cut(node) else issue)
+    return condition
+
+
+def condition_text(node: Node, key: Span | None, issues: Issues) -> ConditionText | None:
+    """Return the text that stands after a `when:`; None (with an issue) if there is none. `key` is the word `when`."""
     if not isinstance(node, Scalar):
         sign, shape = ("{", "a group of fields") if isinstance(node, Mapping) else ("[", "a list")
         hint = "put the whole condition in quotes, or on the next line after when: >-"
@@ -43,24 +53,30 @@ def read_condition(rule: Mapping, names: Names, issues: Issues) -> Expr | None:
         hint = "leave when: away if the rule is meant for every message"
         issues.error("empty-condition", point(node, (), key), "the condition is empty", hint)
         return None
-    return _parse(node, names, issues)
+    return ConditionText.of(node)
 
 
-def _parse(node: Scalar, names: Names, issues: Issues) -> Expr | None:
-    """Parse a condition, and add to the complaints what only its surroundings explain."""
+def parse_text(text: ConditionText, names: Names, issues: Issues) -> Condition | None:
+    """Read a condition, wherever its text stands, and add to the complaints what only its surroundings explain."""
     found = Issues()
-    expr = parse_condition(node.text, node.place, names, found)
+    whole = written_out(text, names, found)
+    if not found.has_errors:
+        most = MAX_LENGTH if whole is text else MAX_WRITTEN_OUT
+        expr = parse_condition(whole.text, whole.place, names, found, most)
     for issue in found.sorted():
-        hint = _hint(issue, node, names)
+        hint = _hint(issue, text, names)
         issues.add(replace(issue, hint=hint) if hint else issue)
-    return expr
+    return None if found.has_errors or expr is None else Condition(whole, expr)
 
 
-def _hint(issue: Issue, node: Scalar, names: Names) -> str:
-    """Give a better hint than the issue has; an empty text if there is none."""
+def _is_cut(node: Scalar) -> bool:
+    """Tell whether YAML took a part of a condition for a comment."""
     after = node.span.source.text[node.span.end :].partition("\n")[0]
-    if issue.code == "cel-syntax" and node.is_plain and after.lstrip(" ").startswith("#"):
-        return "put the whole condition in quotes: YAML takes what follows a blank and # for a comment"
+    return node.is_plain and after.lstrip(" ").startswith("#")
+
+
+def _hint(issue: Issue, text: ConditionText, names: Names) -> str:
+    """Give a better hint than the issue has; an empty text if there is none."""
     missing = _LIST_FACT.search(issue.message) if issue.code == "unknown-fact" else None
     if missing is not None:
         prefix = "content.hits."
@@ -69,7 +85,7 @@ def _hint(issue: Issue, node: Scalar, names: Names) -> str:
         return f'did you mean "{prefix}{near}"?' if near else f"add the list as lists/{missing[1]}.txt"
     if issue.hint:
         return ""
-    if issue.code == "cel-syntax" and re.search(r"\bnot\s", node.text):
+    if issue.code == "cel-syntax" and re.search(r"\bnot\s", text.text):
         return "not is written !, as in !user.known"
     return ""
 
@@ -113,25 +129,6 @@ def _has_one_effect(then: Mapping, family: str, key: Span | None, issues: Issues
 
 def _a(word: str) -> str:
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"
-
-
-def read_define(
-    node: Node, issues: Issues, taken: MappingType[str, Literal] | None = None
-) -> MappingType[str, Literal]:
-    """Read the constants of a rule file's `define:`; `taken` are those of facts.yaml."""
-    return {} if refuse_expressions(node, issues) else read_definitions(node, issues, taken)
-
-
-def refuse_expressions(define: Node, issues: Issues) -> bool:
-    """Refuse constants that look like expressions: a `define:` holds values, it calculates nothing."""
-    found = False
-    for name, value in define.entries if isinstance(define, Mapping) else ():
-        if isinstance(value, Scalar) and value.is_plain and _LIKE_EXPRESSION.search(value.text):
-            text = f'"{shorten(name.text)}" is an expression; a definition is a constant or a list of constants'
-            hint = "write the expression in the when: of each rule; or put it in quotes if it is meant as a text"
-            issues.error("define-expression", value.span, text, hint)
-            found = True
-    return found
 
 
 def describe_node(node: Node) -> str:

@@ -12,6 +12,7 @@ from engine.ruleset.facts_schema import FactsSchema, Scope
 from engine.ruleset.issues import Issue, Severity
 from engine.ruleset.source import Span
 from engine.ruleset.syntax import Expr
+from engine.ruleset.tables import Row, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,19 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a rule stands: the place of its id, its condition, and the whole rule as a tree."""
+    """Where a rule stands: the place of its id, its condition, and the whole rule as a tree.
+
+    `is_special`: it stands in an override. `own` is the condition without the guards that overrides put before it, and
+    `is_guarded` tells whether there are some. `row` is the row of a decision table that the rule is, if it is one.
+    """
 
     id: Span
     when: ConditionText | None
     rule: Mapping
+    own: ConditionText | None = None
+    is_special: bool = False
+    is_guarded: bool = False
+    row: Row | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,9 @@ class Parsed:
     """A version's files, read and checked.
 
     With an error among `issues` the rest is only what could be made of the files: never serve it. `digest` is the
-    SHA-256 of names and contents; `lists` maps a list's name to its words and severities.
+    SHA-256 of names and contents; `lists` maps a list's name to its words and severities. `declared` maps a part of
+    facts.yaml ("channels", "facts", "budgets") and a name in it to where that stands. `tables` are the decision tables,
+    the rows of which are among the rules.
     """
 
     version: str
@@ -71,6 +82,8 @@ class Parsed:
     issues: tuple[Issue, ...]
     constants: tuple[Constant, ...] = ()
     places: MappingType[int, Placed] = field(default_factory=dict, repr=False, compare=False)
+    declared: MappingType[tuple[str, str], Span] = field(default_factory=dict, repr=False, compare=False)
+    tables: tuple[Table, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def has_errors(self) -> bool:

@@ -23,6 +23,7 @@ LARGEST_COUNT: Final = 1_000_000_000
 LARGEST_AMOUNT: Final = 1_000_000_000
 MICROS: Final = 1_000_000
 
+_COUNT: Final = {"type": "integer", "minimum": 0, "maximum": LARGEST_COUNT}
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
 _COMMA = re.compile(r"[0-9]{1,12},[0-9]{1,12}")
@@ -265,16 +266,26 @@ def _schema(reader: Callable[[object], Any], **json: Any) -> tuple[BeforeValidat
     return BeforeValidator(reader), WithJsonSchema(json)
 
 
+_WORD: Final[dict[str, Any]] = {"type": ["string", "number", "boolean"]}
+"""A text for which YAML's quotes are not needed, whatever it looks like."""
 _SPAN: Final = WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$"})
 
-Text = Annotated[str, BeforeValidator(_text)]
-Name = Annotated[str, matching(_NAME, "small letters, digits and dashes, at most 63", "longer words go into doc:")]
-Label = Annotated[str, matching(_LABEL, "a name of letters, digits, -, _ and . with at most 63 characters")]
+Text = Annotated[str, *_schema(_text, **_WORD, maxLength=LONGEST_TEXT)]
+Name = Annotated[
+    str,
+    matching(_NAME, "small letters, digits and dashes, at most 63", "longer words go into doc:"),
+    WithJsonSchema({**_WORD, "pattern": f"^{_NAME.pattern}$"}),
+]
+Label = Annotated[
+    str,
+    matching(_LABEL, "a name of letters, digits, -, _ and . with at most 63 characters"),
+    WithJsonSchema({**_WORD, "pattern": f"^{_LABEL.pattern}$"}),
+]
 Wait = Annotated[int, duration(1, 7 * DAY_MS, "longer than zero and at most 7d"), _SPAN]
 Interval = Annotated[int, duration(1_000, 366 * DAY_MS, "from 1s to 366d"), _SPAN]
 Window = Annotated[int, *_schema(_window, type="string", pattern=f"^(day|{_DURATION.pattern})$")]
 TimeOfDay = Annotated[int, *_schema(_time_of_day, type="string", pattern=f"^({_TIME_OF_DAY.pattern})$")]
-Touches = Annotated[int | None, *_schema(_touches, anyOf=[{"type": "integer", "minimum": 0}, {"const": "unlimited"}])]
-Micros = Annotated[int, *_schema(_micros, type="number", minimum=0)]
+Touches = Annotated[int | None, *_schema(_touches, anyOf=[_COUNT, {"const": "unlimited"}])]
+Micros = Annotated[int, *_schema(_micros, type="number", minimum=0, maximum=LARGEST_AMOUNT)]
 Unit = Annotated[str, *_schema(_unit, type="string", pattern=f"^({_UNIT.pattern})$")]
 Segments = Annotated[bool, *_schema(_segments, enum=["segments", 1])]

@@ -63,8 +63,18 @@ class Has:
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """The name that `exists` and `all` give to each item of their list, where the question about an item reads it."""
+
+    name: str
+    type: Type
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """An operator or a function with its arguments; `op` is one of the names in `OPERATORS` or `FUNCTIONS`."""
+    """An operator, a function or a macro with its arguments; `op` is a name in `OPERATORS`, `FUNCTIONS` or `MACROS`."""
 
     op: str
     args: tuple[Expr, ...]
@@ -73,11 +83,20 @@ class Call:
     end: int
 
 
-Expr = Literal | Fact | Has | Call
+Expr = Literal | Fact | Has | Variable | Call
 
 OPERATORS = frozenset({"==", "!=", "<", "<=", ">", ">=", "&&", "||", "!", "?:", "in", "+", "-", "*", "/", "%", "neg"})
 """Unary minus is `neg`, the ternary is `?:` with (condition, then, otherwise); `&&` and `||` take two or more
 arguments, so that a long chain is wide and not deep."""
 
-FUNCTIONS = frozenset({"size", "startsWith", "endsWith", "contains", "matches", "timestamp", "duration"})
+FUNCTIONS = frozenset(
+    {
+        "size", "startsWith", "endsWith", "contains", "matches", "lowerAscii", "upperAscii", "trim", "timestamp",
+        "duration",
+    }
+)  # fmt: skip
 """Method calls put the receiver first: `s.startsWith("x")` is `Call("startsWith", (s, "x"))`."""
+
+MACROS = frozenset({"exists", "all"})
+"""`tags.exists(t, t == "a")` is `Call("exists", (tags, t, t == "a"))` with the Variable t as the second argument; the
+third is asked of every item, and reads the item by that name wherever no macro inside takes the name anew."""

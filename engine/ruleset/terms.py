@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from engine.ruleset.fact_types import FactType
 from engine.ruleset.facts_schema import FactsSchema, Scope
 from engine.ruleset.normal import LOGIC
 from engine.ruleset.partition import FIRST, MISSING, Comparison, Partition, make_partition
 from engine.ruleset.ranges import can_fail, range_of
-from engine.ruleset.syntax import Call, Expr, Fact, Has, Literal, Type
+from engine.ruleset.syntax import MACROS, Call, Expr, Fact, Has, Literal, Type, Variable
 
 COMPARISONS = ("==", "<", "<=", ">", ">=", "in")
 
@@ -41,8 +42,8 @@ class Atom:
     false: int
 
 
-def key_of(expr: Expr) -> Key:
-    """Equal for expressions of the same structure."""
+def key_of(expr: Expr, bound: tuple[str, ...] = ()) -> Key:
+    """Equal for expressions of the same structure, however their loop variables are called."""
     match expr:
         case Literal(value=value, type=kind):
             return ("literal", kind.value, repr(value))  # by its text, since 0.0 and -0.0 divide differently
@@ -50,12 +51,16 @@ def key_of(expr: Expr) -> Key:
             return ("fact", path)
         case Has(fact=fact):
             return ("has", fact.path)
+        case Variable(name=name, type=kind):
+            return ("variable", bound[::-1].index(name) if name in bound else name, kind.value)
+        case Call(op=op, args=(items, Variable(name=name), body)) if op in MACROS:
+            return (op, key_of(items, bound), key_of(body, (*bound, name)))
         case Call(op=op, args=args):
-            return (op, *map(key_of, args))
+            return (op, *(key_of(arg, bound) for arg in args))
 
 
 def facts_in(expr: Expr) -> Iterator[Fact]:
-    """The facts that a strict expression reads, in order of their places."""
+    """The facts that an expression reads or asks for with has(), in order of their places."""
     if isinstance(expr, Fact):
         yield expr
     elif isinstance(expr, Has):
@@ -63,6 +68,33 @@ def facts_in(expr: Expr) -> Iterator[Fact]:
     elif isinstance(expr, Call):
         for arg in expr.args:
             yield from facts_in(arg)
+
+
+def facts_needed(expr: Expr) -> Iterator[Fact]:
+    """The facts without which a question has no value: of exists and all those of the list, of others all."""
+    return facts_in(expr.args[0] if is_macro(expr) else expr)
+
+
+def is_macro(expr: Expr) -> TypeGuard[Call]:
+    """Whether the question is an exists or an all."""
+    return isinstance(expr, Call) and expr.op in MACROS
+
+
+def reads_variable(expr: Expr) -> bool:
+    """Whether an expression reads a loop variable that no macro of its own binds."""
+    return any(True for _ in _free(expr))
+
+
+def _free(expr: Expr) -> Iterator[str]:
+    match expr:
+        case Variable(name=name):
+            yield name
+        case Call(op=op, args=(items, Variable(name=name), body)) if op in MACROS:
+            yield from _free(items)
+            yield from (other for other in _free(body) if other != name)
+        case Call(args=args):
+            for arg in args:
+                yield from _free(arg)
 
 
 class TermTable:
@@ -89,6 +121,15 @@ class TermTable:
     def collect_whole(self, expr: Expr) -> None:
         """Note a condition as one term of its own, whatever it is made of."""
         self._note(expr)
+
+    def collect_asked(self, expr: Expr) -> None:
+        """Note what exists and all ask of each item too: analyses look into the question."""
+        if is_macro(expr):
+            self.collect(expr.args[2])
+            self.collect_asked(expr.args[2])
+        elif isinstance(expr, Call) and expr.op in LOGIC:
+            for arg in expr.args:
+                self.collect_asked(arg)
 
     def collect_facts(self, expr: Expr) -> None:
         """Note every fact of a condition, and the objects that hold them, as terms too: analyses ask for presence."""

@@ -102,9 +102,19 @@ _FUNCTION_TYPES: Final[dict[str, tuple[tuple[tuple[Type, ...], ...], Type]]] = {
     "endsWith": ((_TEXT, _TEXT), Type.BOOL),
     "contains": ((_TEXT, _TEXT), Type.BOOL),
     "matches": ((_TEXT, _TEXT), Type.BOOL),
+    "lowerAscii": ((_TEXT,), Type.STRING),
+    "upperAscii": ((_TEXT,), Type.STRING),
+    "trim": ((_TEXT,), Type.STRING),
     "timestamp": ((_TEXT,), Type.TIMESTAMP),
     "duration": ((_TEXT,), Type.DURATION),
 }
+
+
+def item_type(macro: str, kind: Type) -> Type:
+    """The type of the items that `exists` or `all` asks about. Raises Mismatch."""
+    if kind not in ELEMENTS:
+        raise Mismatch(f"{macro}() asks the items of a list, and this is {named(kind)}", "write user.tags.exists(t, …)")
+    return ELEMENTS[kind]
 
 
 def arity(function: str) -> int:

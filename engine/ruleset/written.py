@@ -67,9 +67,17 @@ Address = Annotated[str, one_of("newest", "all"), _words("newest", "all")]
 Until = Annotated[str, one_of("delivered", "read"), _words("delivered", "read")]
 State = Annotated[str, one_of("SLOW", "PAUSED"), _words("SLOW", "PAUSED")]
 HoldOnly = Annotated[str, one_of("hold", hint="a limit drops unless it says hold: remove the field"), _words("hold")]
-Rate = Annotated[float, fraction("a number above 0 and at most 1", top_included=True)]
-Speed = Annotated[float, fraction("a number above 0 and below 1", top_included=False)]
-Windows = Annotated[int, whole_number(1, 1_000)]
+Rate = Annotated[
+    float,
+    fraction("a number above 0 and at most 1", top_included=True),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+]
+Speed = Annotated[
+    float,
+    fraction("a number above 0 and below 1", top_included=False),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+]
+Windows = Annotated[int, whole_number(1, 1_000), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 1_000})]
 
 
 class Form(BaseModel):
@@ -90,8 +98,12 @@ class Choice(Form):
     """A channel of a route."""
 
     channel: Label = Field(description="a channel of facts.yaml")
-    providers: tuple[Label, ...] = Field((), max_length=MOST_ENTRIES)
-    address: Address = "newest"
+    providers: tuple[Label, ...] = Field(
+        (),
+        max_length=MOST_ENTRIES,
+        description="the providers in the order they are tried; left out: all of the channel",
+    )
+    address: Address = Field("newest", description="which of the user's addresses there: the newest one, or all")
 
     @model_validator(mode="after")
     def _providers_once(self) -> Self:
@@ -106,8 +118,8 @@ class Choice(Form):
 class Step(Choice):
     """A step of a supplement: a channel, how long to wait for it, and what counts as confirmed."""
 
-    wait: Wait | None = None
-    until: Until = "delivered"
+    wait: Wait | None = Field(None, description="how long the next step waits for this one, such as 60s; at most 7d")
+    until: Until = Field("delivered", description="what counts as confirmed: delivered, or read")
 
     def meaning(self) -> ChannelChoice:
         """Return the step as the engine reads it."""
@@ -129,7 +141,9 @@ class Distribute(Form):
     """Exactly one channel: `to`, or the first of `otherwise` that is not refused at decision."""
 
     to: OneChoice = Field(description="the channel to use")
-    otherwise: tuple[OneChoice, ...] = Field((), max_length=MOST_ENTRIES)
+    otherwise: tuple[OneChoice, ...] = Field(
+        (), max_length=MOST_ENTRIES, description="the channels to use when that one may not be used, the first of them"
+    )
 
     @model_validator(mode="after")
     def _channels_once(self) -> Self:
@@ -141,10 +155,17 @@ class Distribute(Form):
 class RoutingThen(Form):
     """`then:` of a routing rule."""
 
-    concurrent: tuple[OneChoice, ...] | None = Field(None, min_length=1, max_length=MOST_ENTRIES)
-    supplement: tuple[OneStep, ...] | None = Field(None, min_length=1, max_length=MOST_ENTRIES)
-    distribute: Distribute | None = None
-    priority: Priority | None = None
+    concurrent: tuple[OneChoice, ...] | None = Field(
+        None, min_length=1, max_length=MOST_ENTRIES, description="all these channels at once"
+    )
+    supplement: tuple[OneStep, ...] | None = Field(
+        None,
+        min_length=1,
+        max_length=MOST_ENTRIES,
+        description="one after the other: the next only if the one before was not confirmed within its wait",
+    )
+    distribute: Distribute | None = Field(None, description="exactly one channel: to, or the first of otherwise")
+    priority: Priority | None = Field(None, description="takes the place of the message's priority; P0 goes first")
 
     @model_validator(mode="after")
     def _steps_agree(self) -> Self:
@@ -182,7 +203,7 @@ class ExcludeForm(Form):
     """`exclude:` of an interception rule."""
 
     reason: Reason = Field(description="why, such as OPTED_OUT")
-    channels: Channels | None = None
+    channels: Channels | None = Field(None, description="the channels it concerns")
 
     @model_validator(mode="after")
     def _channels_once(self) -> Self:
@@ -208,9 +229,9 @@ class HoldForm(ExcludeForm):
 class InterceptionThen(Form):
     """`then:` of an interception rule."""
 
-    drop: DropForm | None = None
-    hold: HoldForm | None = None
-    exclude: ExcludeForm | None = None
+    drop: DropForm | None = Field(None, description="the message goes to nobody")
+    hold: HoldForm | None = Field(None, description="the message waits until a time of day, then it is decided anew")
+    exclude: ExcludeForm | None = Field(None, description="the message may not use a channel; the others remain")
 
     def meaning(self) -> Effect:
         """Return the effect as the engine reads it."""
@@ -224,11 +245,11 @@ class LimitForm(Form):
 
     name: Name = Field(description="the name of the counter; rules that share it count together")
     per: tuple[LimitKey, ...] = Field(description="what is counted apart, such as [user] or [user, line]")
-    channel: Label | None = None
+    channel: Label | None = Field(None, description="only touches on this channel count, and only it is refused")
     max: Touches = Field(description="the most touches in one window: a whole number, or unlimited")
     window: Window = Field(description="how long a window is, such as 7d, 300s or day")
-    min_interval: Interval | None = None
-    otherwise: HoldOnly | None = None
+    min_interval: Interval | None = Field(None, description="the least time between two touches, such as 24h")
+    otherwise: HoldOnly | None = Field(None, description="hold: what is refused waits instead of being dropped")
 
     @model_validator(mode="after")
     def _per_user(self) -> Self:
@@ -255,7 +276,7 @@ class LimitForm(Form):
 class FatigueThen(Form):
     """`then:` of a fatigue rule."""
 
-    limit: LimitForm | None = None
+    limit: LimitForm | None = Field(None, description="how often one user may be touched")
 
     def meaning(self) -> Effect:
         """Return the limit as the engine reads it."""
@@ -269,8 +290,8 @@ class ChargeForm(Form):
     account: Text = Field(description='the account to take from, such as "{line}/sms/cash"')
     amount: Micros = Field(description="what one message costs, such as 0.045")
     unit: Unit = Field(description="a currency such as CNY, or COUNT")
-    times: Segments = False
-    channel: Label | None = None
+    times: Segments = Field(False, description="segments: the amount for each part that the text has as an SMS")
+    channel: Label | None = Field(None, description="the charge is for this channel; without it for the whole message")
 
     @model_validator(mode="after")
     def _account_and_amount(self) -> Self:
@@ -292,7 +313,7 @@ class ChargeForm(Form):
 class BudgetThen(Form):
     """`then:` of a budget rule."""
 
-    charge: ChargeForm | None = None
+    charge: ChargeForm | None = Field(None, description="what the message costs, and which account pays")
 
     def meaning(self) -> Effect:
         """Return the charge as the engine reads it."""
@@ -311,8 +332,8 @@ class SetForm(Form):
     """`set:` of a breaker rule."""
 
     state: State = Field(description="SLOW or PAUSED")
-    speed: Speed | None = None
-    back: BackForm | None = None
+    speed: Speed | None = Field(None, description="SLOW: the share of the usual rate, such as 0.5")
+    back: BackForm | None = Field(None, description="when it is NORMAL again by itself")
 
     @model_validator(mode="after")
     def _speed_of_slow(self) -> Self:
@@ -333,7 +354,7 @@ class SetForm(Form):
 class BreakerThen(Form):
     """`then:` of a breaker rule."""
 
-    set: SetForm | None = None
+    set: SetForm | None = Field(None, description="the state that the subject of the window gets")
 
     def meaning(self) -> Effect:
         """Return the state change as the engine reads it."""
@@ -355,9 +376,9 @@ class RuleForm(Form):
     """One rule. `when` and `then` are read apart, by what their family says."""
 
     id: Name = Field(description="a name of small letters, digits and dashes, unique in the version")
-    doc: Text = ""
-    owner: Text = ""
-    when: Any = None
+    doc: Text = Field("", description="what the rule is for, for people")
+    owner: Text = Field("", description="who answers for the rule, for people")
+    when: Any = Field(None, description="the condition; a rule without one always matches")
     then: Any = Field(description="what the rule asks for")
 
 
@@ -365,6 +386,6 @@ class RulesFile(Form):
     """The top of a rule file. Its rules are read one by one, so that a bad one hides no other."""
 
     family: Any = Field(description="the name of the file without .yaml")
-    doc: Text = ""
-    define: Any = None
+    doc: Text = Field("", description="what the file is about, for people")
+    define: Any = Field(None, description="names for constants, lists and conditions of this file")
     rules: Any = Field(description="the list of rules; [] if there is none")

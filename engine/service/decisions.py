@@ -12,14 +12,14 @@ from engine.decision.judge import Judge
 from engine.decision.ledger_model import LedgerModel
 from engine.decision.model import Decision, Message
 from engine.decision.session import Item, Judgement, Session, State
-from engine.decision.trace import explain
 from engine.errors import FieldViolation, InvalidInput, TooLarge
 from engine.flow.evaluation import Evaluator, Peek
 from engine.flow.live_parts import LiveParts
 from engine.service.counts import Counts
+from engine.service.explaining import COUNTERFACTUAL, Explaining, Reading, level_of, level_of_many, situation_of
 from engine.service.status import to_status
 from engine.service.translate import NO_TIME, read_message, time_ms
-from engine.service.translate_decision import write_decision, write_trace
+from engine.service.translate_decision import write_decision
 from engine.service.translate_state import (
     MAX_ACCOUNTS,
     MAX_USERS,
@@ -57,19 +57,25 @@ class DecisionServicer:
         self._live = live
         self._written: dict[Decision, decision_pb2.Decision] = {}
         self._written_of: Judge | None = None
+        self._explaining = Explaining()
 
     async def Evaluate(self, request: contract.EvaluateRequest, context: object) -> contract.EvaluateResponse:
         """Judge one message."""
         missing = missing_parts(request.state)
         try:
+            level = level_of(request)
             state = read_state(request.state, self._evaluator.default_zone)
             now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
             message = read_message(request.message)
-            session = await self._session(state, missing, [message], request.trace)
-            judged, trace = await self._judge_one(session, missing, message, now_ms)
+            session = await self._session(state, missing, [message], level)
+            situation = situation_of(message, now_ms, session) if level >= COUNTERFACTUAL else None
+            judged, trace = await self._judge_one(session, missing, message, now_ms, level)
         except InvalidInput:
             self._counts.rejected += 1
             raise
+        if situation is not None and trace is not None:
+            reading = Reading(self._live, missing)
+            trace.counterfactual.CopyFrom(await self._explaining.search(situation, session.judge, reading))
         return contract.EvaluateResponse(
             decision=self._write(session.judge, judged.decision), assumed=self._assumed(missing), trace=trace
         )
@@ -81,15 +87,18 @@ class DecisionServicer:
         count = len(request.evaluations)
         if count > self._batch_max:
             raise TooLarge(f"evaluations: {count} messages; at most {self._batch_max} are allowed in one batch")
+        level = level_of_many(request)
         missing = missing_parts(request.state)
         state = read_state(request.state, self._evaluator.default_zone)
         now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
         items = _read_items(request, now_ms)
         messages = [item[0] for item in items if not isinstance(item, InvalidInput)]
-        session = await self._session(state, missing, messages, request.trace)
+        session = await self._session(state, missing, messages, level)
         response = contract.EvaluateBatchResponse(assumed=self._assumed(missing))
-        fill = self._fill_traced if request.trace else self._fill
-        last_ms = await fill(session, missing, items, response)
+        if level:
+            last_ms = await self._fill_traced(session, missing, items, response, level)
+        else:
+            last_ms = await self._fill(session, missing, items, response)
         write_changes(state.ledger, response.changed, now_ms if last_ms is None else last_ms)
         return response
 
@@ -102,13 +111,14 @@ class DecisionServicer:
         async for request in requests:
             response = contract.EvaluateStreamResponse()
             try:
+                level = level_of_many(request)
                 now_ms = _read_now(request.now) if request.HasField("now") else self._now_ms()
                 if request.HasField("state"):
                     state = read_state(request.state, self._evaluator.default_zone, state)
                     missing = [name for name in missing if name in missing_parts(request.state)]
                 message = read_message(request.message)
-                session = await self._session(state, missing, [message], request.trace)
-                judged, trace = await self._judge_one(session, missing, message, now_ms)
+                session = await self._session(state, missing, [message], level)
+                judged, trace = await self._judge_one(session, missing, message, now_ms, level)
                 self._tidy(state.ledger, judged, now_ms)
                 response.decision.CopyFrom(self._write(session.judge, judged.decision))
                 if trace is not None:
@@ -120,12 +130,12 @@ class DecisionServicer:
             response.assumed.extend(self._assumed(missing))
             yield response
 
-    async def _session(self, state: State, missing: list[str], messages: Sequence[Message], trace: bool) -> Session:
+    async def _session(self, state: State, missing: list[str], messages: Sequence[Message], level: int) -> Session:
         """Begin to judge these messages; what the state lacks is the server's own, where it keeps any."""
         if self._live is None or not missing:
-            return self._evaluator.session(state, trace)
+            return self._evaluator.session(state, explain=bool(level))
         judge = self._evaluator.judge
-        return Session(judge, await self._live.fill(state, missing, messages, judge.reader), trace)
+        return Session(judge, await self._live.fill(state, missing, messages, judge.reader), explain=bool(level))
 
     def _peek(self, missing: list[str]) -> Peek | None:
         return self._live.peek(missing) if self._live is not None and missing else None
@@ -134,13 +144,13 @@ class DecisionServicer:
         return [PARTS[name] for name in missing] if self._live is None else []
 
     async def _judge_one(
-        self, session: Session, missing: list[str], message: Message, now_ms: int
+        self, session: Session, missing: list[str], message: Message, now_ms: int, level: int
     ) -> tuple[Judgement, decision_pb2.Trace | None]:
         (judged,) = await self._evaluator.evaluate(session, [(message, now_ms)], self._peek(missing))
         if judged.error is not None:
             raise judged.error
         self._count(judged.decision)
-        return judged, _explained(session, judged) if session.explain else None
+        return judged, await self._explaining.trace(session, judged, level) if level else None
 
     def _tidy(self, ledger: LedgerModel, judged: Judgement, now_ms: int) -> None:
         """Forget what is over when a stream has used very many limits of one user; TooLarge if that is not enough."""
@@ -212,6 +222,7 @@ class DecisionServicer:
         missing: list[str],
         items: Sequence[Item | InvalidInput],
         response: contract.EvaluateBatchResponse,
+        level: int,
     ) -> int | None:
         """Judge one message after the other, each with its explanation; return the time of the last decided."""
         last_ms = None
@@ -221,7 +232,7 @@ class DecisionServicer:
             try:
                 if isinstance(item, InvalidInput):
                     raise item
-                judged, trace = await self._judge_one(session, missing, item[0], item[1])
+                judged, trace = await self._judge_one(session, missing, item[0], item[1], level)
                 last_ms = item[1]
             except InvalidInput as error:
                 result.error.CopyFrom(self._reject(error))
@@ -243,11 +254,6 @@ def _read_items(request: contract.EvaluateBatchRequest, now_ms: int) -> list[Ite
         except InvalidInput as error:
             items.append(error)
     return items
-
-
-def _explained(session: Session, judged: Judgement) -> decision_pb2.Trace:
-    ruleset = session.judge.ruleset
-    return write_trace(explain(judged, ruleset), ruleset)
 
 
 def _check_size(ledger: LedgerModel) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 from engine.analysis.formulas import Condition, Fails, Formula, Holds, Not, all_of, any_of, differs, none_of
 from engine.analysis.situation import Situation, given_of
 from engine.analysis.space import Found, Never, Space, Undecided
-from engine.decision.case_given import read_items, read_state, read_user
+from engine.decision.case_reading import read_cases
+from engine.decision.case_turns import turns_of
 from engine.ruleset.compile import RuleSet, compile_version
 from engine.ruleset.expressions import Names, parse_condition
 from engine.ruleset.issues import Issues
@@ -87,6 +90,9 @@ def _parsed(when: str, names: Names) -> Expr:
         "user.attributes.age > 17 && user.attributes.age < 19",
         'message.template == "T1" && !has(message.params.amount)',
         'message.line < "b" && message.line > "a"',
+        'user.tags.exists(t, t.startsWith("vip-")) && !("vip-1" in user.tags) && size(user.tags) == 2',
+        'user.tags.all(t, t.startsWith("vip-") || t == "old") && "old" in user.tags',
+        'message.scene.lowerAscii() == "sale" && message.scene != "sale"',
     ],
 )
 def test_a_message_is_found_for_what_is_possible(when: str) -> None:
@@ -112,6 +118,8 @@ def test_a_message_is_found_for_what_is_possible(when: str) -> None:
         "!has(message.params.order) && message.params.order.total > 3",
         "content.segments > 3 && content.length < 60",
         "channels.sms.opted_out && !user.known",
+        '"vip-1" in user.tags && !user.tags.exists(t, t.startsWith("vip-"))',
+        'user.tags.all(t, t == "a") && "b" in user.tags',
     ],
 )
 def test_what_no_message_can_do_is_proved(when: str) -> None:
@@ -238,12 +246,13 @@ def test_a_situation_survives_being_written_as_a_case(seed: int) -> None:
     assert read_back(given_of(situation, ruleset), ruleset) == shown(situation)
 
 
-def read_back(written: dict[str, object], ruleset: RuleSet) -> tuple[object, ...]:
+def read_back(written: dict[str, Any], ruleset: RuleSet) -> tuple[object, ...]:
     """A case's message, user, time and breakers."""
-    user = read_user(written, ruleset)
-    ((message, now_ms),) = [item[:2] for item in read_items(written, user, ruleset)]
-    state = read_state(written, message, user, now_ms, ruleset)
-    return (message, user, now_ms, state.breakers.platform, dict(state.breakers.channels))
+    case = {"name": "written", "given": written, "expect": {"verdict": "SEND"}}
+    (read,) = read_cases({"written.yaml": json.dumps([case], ensure_ascii=False).encode()}, Issues())
+    (turn,) = turns_of(read, ruleset)
+    breakers = turn.state.breakers
+    return (turn.message, turn.user, turn.now_ms, breakers.platform, dict(breakers.channels))
 
 
 def shown(situation: Situation) -> tuple[object, ...]:

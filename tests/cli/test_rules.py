@@ -13,7 +13,7 @@ from cli.rules.group import rules
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = next(path for path in sorted((ROOT / "rules").iterdir()) if path.is_dir())
-PROBLEM = {"code", "severity", "file", "line", "column", "message", "hint"}
+PROBLEM = {"code", "severity", "file", "line", "column", "message", "hint", "witness", "related"}
 
 
 def run(*arguments: str | Path) -> Result:
@@ -90,7 +90,7 @@ def test_a_case_that_fails_is_shown_with_difference_and_trace(version: Path, tmp
     shown, listed = run("test", version, "--tests", tests), run("test", version, "--tests", tests, "--json")
 
     assert (shown.exit_code, listed.exit_code) == (1, 1)
-    assert "expected DROP, found SEND" in shown.stdout
+    assert "verdict  expected  DROP\n             found     SEND\n" in shown.stdout
     assert "Candidates" in shown.stdout
     found = json.loads(listed.stdout)
     assert (found["passed"], found["failed"]) == (0, 1)

@@ -38,6 +38,40 @@ def test_a_folder_is_read_whole(version: Path) -> None:
     assert found.files["lists/forbidden.txt"] == b"casino\t9\n"
 
 
+def test_the_files_of_decision_tables_are_read(version: Path) -> None:
+    """CSV files in the folder tables belong to the version; a spreadsheet's own format there is pointed out."""
+    (version / "tables").mkdir()
+    (version / "tables" / "by-line.csv").write_bytes(b"message.line,then.distribute.to\r\ncards,sms\r\n")
+    (version / "tables" / "by-line.xlsx").write_bytes(b"PK")
+    found = read_folder(version)
+    assert found.files["tables/by-line.csv"].startswith(b"message.line")
+    assert told(found) == [("unknown-file", "tables/by-line.xlsx")]
+    assert "tables/<name>.csv" in found.issues[0].hint
+
+
+def test_each_folder_of_a_version_is_read(version: Path) -> None:
+    """Definitions, overrides and values are read like lists; what stands there under another name is pointed out."""
+    good = ["define/amounts.yaml", "overrides/cards.yaml", "values/vips.csv", "values/vips.txt"]
+    for name in (*good, "define/amounts.yml", "overrides/old/cards.yaml", "values/vips.xlsx"):
+        (version / name).parent.mkdir(parents=True, exist_ok=True)
+        (version / name).write_text("x")
+    found = read_folder(version)
+    assert set(good) == {name for name in found.files if "/" in name} - {"lists/forbidden.txt"}
+    assert told(found) == [
+        ("unknown-file", name) for name in ("define/amounts.yml", "overrides/old", "values/vips.xlsx")
+    ]
+    assert found.issues[0].hint == "the files of this folder are called define/<name>.yaml"
+    assert found.issues[2].hint == "the files of this folder are called values/<name>.txt or values/<name>.csv"
+
+
+def test_a_folder_named_wrongly_is_pointed_out(version: Path) -> None:
+    """A folder that is not read names the one that was probably meant."""
+    (version / "override").mkdir()
+    (version / "override" / "cards.yaml").write_text("x")
+    (found,) = read_folder(version).issues
+    assert (found.code, found.file, found.hint) == ("unknown-file", "override", 'did you mean the folder "overrides"?')
+
+
 def test_leftovers_are_no_business_of_ours(version: Path) -> None:
     """Hidden files, editors' leftovers and texts about the files are passed over without a word."""
     for name in (".git", "routing.yaml~", ".routing.yaml.swp", "README.md", "lists/LICENSE", "lists/.hidden.txt"):

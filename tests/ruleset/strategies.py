@@ -49,7 +49,9 @@ define: {large: 200.0, few: 3, vips: [gold, high], odd: [1, 3, 5]}
 
 INTS = (0, 1, 2, 3, 5, -1, -7, 9, 23, 2**53, 2**53 + 1, 2**63 - 1, -(2**63))
 DOUBLES = (0.0, 1.0, 2.5, 200.0, 199.99, -3.0, 5e-324, 1.7e308, 0.1, 3.0)
-STRINGS = ("a", "b", "ab", "gold", "high", "trade", "é", "😀x", "Z", "12", "a\nb", "10s", "2026-01-05T12:00:00Z")
+STRINGS = (
+    "a", "b", "ab", "gold", "high", "trade", "é", "😀x", "Z", "12", "a\nb", " É\u3000", "10s", "2026-01-05T12:00:00Z",
+)  # fmt: skip
 PATTERNS = ("^a", "b$", "[0-9]+", "^$", "(?i)GOLD", ".")
 TIMES = (0, 1_767_614_400_000_000, 1_767_614_400_000_001, 1_500_000_000_000_000)
 SPANS = (0, 1_000_000, 3_600_000_000, -90_000_000, 250_000)
@@ -91,7 +93,7 @@ class Writer:
     """Writes conditions that are well typed, mostly short, over facts and constants that meet often."""
 
     def __init__(self, random: Random, scope: Scope = Scope.CHANNEL, simple: bool = False) -> None:
-        self.random, self.scope, self.simple = random, scope, simple
+        self.random, self.scope, self.simple, self.loops = random, scope, simple, 0
         self.by_type: dict[Type, list[FactType]] = {}
         for fact in SCHEMA.facts_of(scope):
             self.by_type.setdefault(fact.type, []).append(fact)
@@ -113,7 +115,39 @@ class Writer:
     def question(self) -> str:
         """One yes-or-no question."""
         asks = (self.comparison, self.comparison, self.comparison, self.membership, self.text, self.has, self.flag)
-        return self.random.choice(asks)()
+        return self.random.choice((*asks, self.loop))()
+
+    def loop(self, outer: tuple[str, Type] | None = None) -> str:
+        """exists or all over a list fact or constants; inside of one it may ask about the outer item too."""
+        if self.loops == 2:
+            return self.flag()
+        kind = self.random.choice((Type.STRING, Type.STRING, Type.INT, Type.DOUBLE))
+        items, name = self.random.choice(_LISTS[kind]), "tu"[self.loops]
+        self.loops += 1
+        asked = self.asked(name, kind, outer)
+        self.loops -= 1
+        return f"{items}.{self.random.choice(('exists', 'all'))}({name}, {asked})"
+
+    def asked(self, name: str, kind: Type, outer: tuple[str, Type] | None, depth: int = 2) -> str:
+        """What is asked of an item."""
+        roll = self.random.random()
+        if depth and roll < 0.4:
+            left, right = (self.asked(name, kind, outer, depth - 1) for _ in range(2))
+            forms = (
+                f"({left} && {right})",
+                f"({left} || {right})",
+                f"!({left})",
+                f"({self.flag()} ? {left} : {right})",
+            )
+            return self.random.choice(forms)
+        if roll < 0.5:
+            return self.random.choice((self.flag, self.has, self.comparison))()
+        if roll < 0.6 and outer is None:
+            return self.loop((name, kind))
+        if roll < 0.75:
+            same = outer[0] if outer is not None and outer[1] is kind else self.value(kind, 1)
+            return f"{name} {self.random.choice(('==', '!=', '<', '>='))} {same}"
+        return self.random.choice(_ASKED[kind]).format(name)
 
     def flag(self) -> str:
         """A boolean fact, sometimes compared with a constant."""
@@ -208,7 +242,8 @@ class Writer:
         if kind is Type.DOUBLE:
             return f"({some(kind)} {self.random.choice('+-*/')} {some(kind)})"
         if kind is Type.STRING:
-            return f"({some(kind)} + {some(kind)})"
+            method = self.random.choice(("lowerAscii", "upperAscii", "trim"))
+            return self.random.choice((f"({some(kind)} + {some(kind)})", f"({some(kind)}).{method}()"))
         if kind is Type.TIMESTAMP:
             choices = (f"({some(kind)} + {some(Type.DURATION)})", f"({some(kind)} - {some(Type.DURATION)})")
             return self.random.choice((*choices, "timestamp(message.params.text)"))
@@ -228,6 +263,19 @@ class Writer:
         return self.random.choice(_SPAN_CONSTANTS)
 
 
+_LISTS: dict[Type, tuple[str, ...]] = {
+    Type.STRING: ("user.tags", "message.params.words", "vips", '["a", " Gold"]'),
+    Type.INT: ("message.params.sizes", "odd", "[0, 1]"),
+    Type.DOUBLE: ("message.params.rates", "[0.5]"),
+}
+_ASKED: dict[Type, tuple[str, ...]] = {
+    Type.STRING: (
+        '{0} == "a"', '"gold" != {0}', '{0}.startsWith("g")', '{0} in ["a", "high"]', "size({0}) > 1",
+        '{0}.lowerAscii() == "gold"', "{0} == message.params.text", '{0}.matches("^[a-g]")', "{0} in user.tags",
+    ),
+    Type.INT: ("{0} > 1", "{0} == 1", "10 / {0} > 2", "{0} % 2 == 1", "{0} in [0, 3]", "{0} < message.params.count"),
+    Type.DOUBLE: ("{0} > 1", "{0} == 2.5", "1.0 / {0} > 2.0", "{0} in message.params.rates"),
+}  # fmt: skip
 _WORD_LISTS = ('["a"]', '["a", "b"]', '["gold"]')
 _TIME_CONSTANTS = tuple(
     f'timestamp("{text}")'

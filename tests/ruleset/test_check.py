@@ -21,7 +21,9 @@ def unreached(first: str, second: str) -> list[str]:
     """The lines of the rules that are told to be unreachable, in a version with these two conditions."""
     routing = ROUTING.format(first=first, second=second).encode()
     parsed = check(parse_version("1", version_of("_base") | {"routing.yaml": routing}))
-    assert {issue.code for issue in parsed.issues} <= {"unreachable", "unused-define"}, parsed.issues
+    assert {issue.code for issue in parsed.issues if not issue.code.startswith("unused-")} <= {"unreachable"}, (
+        parsed.issues
+    )
     return [issue.message for issue in parsed.issues if issue.code == "unreachable"]
 
 

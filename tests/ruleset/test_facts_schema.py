@@ -52,7 +52,7 @@ def built(text: str) -> tuple[FactsSchema | None, list[str]]:
         ("unknown-placeholder", 'channels: {sms: {}}\nbudgets: {cash: {account: "{lin}", unit: CNY}}'),
         ("wrong-value", "channels: {sms: {}}\nbudgets: {cash: {account: a, unit: yuan}}"),
         ("wrong-type", "channels: {sms: {}}\ndefine: {a: [1, 2.0]}"),
-        ("wrong-type", "channels: {sms: {}}\ndefine: {a: {b: 1}}"),
+        ("wrong-type", "channels: {sms: {}}\ndefine: {a: []}"),
         ("bad-name", "channels: {sms: {}}\ndefine: {message: 1}"),
         ("wrong-type", "channels: {sms: {}}\ndefine: {a: 9223372036854775808}"),
     ],

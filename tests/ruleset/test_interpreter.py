@@ -25,9 +25,10 @@ DEFINED = ("large", "few", "vips", "odd")
 
 @lru_cache(maxsize=1)
 def google() -> cel.Env:
-    """Google's CEL with every root a map, and the constants of the schema as variables."""
+    """Google's CEL with its functions on texts, every root a map, and the constants of the schema as variables."""
     roots = {root: cel.Type.Map(cel.Type.STRING, cel.Type.DYN) for root in ROOTS}
-    return cel.NewEnv(variables={**roots, **dict.fromkeys(DEFINED, cel.Type.DYN)})
+    config = cel.NewEnvConfigFromYaml("extensions:\n- name: strings\n")
+    return cel.NewEnv(config=config, variables={**roots, **dict.fromkeys(DEFINED, cel.Type.DYN)})
 
 
 def _for_google(value: Any) -> Any:
@@ -120,6 +121,12 @@ def test_a_result_beyond_64_bits_and_a_division_by_zero_are_errors(text: str, co
         ('message.params.text > "\uffff"', {"text": "😀"}),
         ('message.params.text.matches("^.$")', {"text": "😀"}),
         ("1 in message.params.rates", {"rates": (1.0,)}),
+        ('message.params.text.lowerAscii() == "istanbul İ"', {"text": "ISTANBUL İ"}),
+        ('message.params.text.upperAscii() == "STRAßE"', {"text": "straße"}),
+        ('message.params.text.trim() == "a\u200b"', {"text": "\u3000\u0085a\u200b\n"}),
+        ("message.params.sizes.exists(n, 10 / n == 5)", {"sizes": (0, 2)}),
+        ("!message.params.sizes.all(n, 10 / n == 5)", {"sizes": (0, 1)}),
+        ('message.params.words.all(w, odd.exists(n, n == size(w)) || w == "ab")', {"words": ("a", "ab", "abc")}),
         ('timestamp(message.params.text) == timestamp("2026-01-05T12:00:00Z")', {"text": "2026-01-05T20:00:00+08:00"}),
         ('duration(message.params.text) == duration("1h30m")', {"text": "90m"}),
         ('message.params.since - timestamp("1970-01-01T00:00:00Z") == duration("1s")', {"since": 1_000_000}),
@@ -145,6 +152,11 @@ def test_corners_where_languages_differ_are_as_in_cel(text: str, given: dict[str
         (True, "has(message.params.flag) ? message.params.flag : true"),
         (None, "has(message.params.order.total)"),
         (False, "has(message.params.order)"),
+        (None, "message.params.words.exists(w, true)"),
+        (True, "message.params.words.all(w, false) || true"),
+        (True, "odd.exists(n, message.params.flag || n == 5)"),
+        (None, "odd.exists(n, message.params.flag && n < 5)"),
+        (False, "odd.all(n, message.params.flag && n < 5)"),
     ],
 )
 def test_an_absent_fact_is_an_error_that_logic_may_absorb(expected: bool | None, text: str) -> None:

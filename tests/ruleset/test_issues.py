@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from engine.ruleset.issues import MAX_ISSUES, Issues, Severity, did_you_mean, render
+import json
+
+import yaml
+
+from engine.ruleset.issues import MAX_ISSUES, Issues, Related, Severity, did_you_mean, render
 from engine.ruleset.source import EXCERPT_LIMIT, Source
 
 
@@ -75,3 +79,53 @@ def test_the_nearest_name_is_proposed() -> None:
     """Only if it is near at all."""
     assert did_you_mean("shcene", ["scene", "line"]) == 'did you mean "scene"?'
     assert did_you_mean("zzz", ["scene", "line"]) == ""
+
+
+def test_an_example_stands_under_the_problem_and_reads_back() -> None:
+    """As the `given:` of a rule test: texts that YAML would take for something else are quoted."""
+    given = {"message": {"category": "MARKETING", "params": {"code": "007", "ok": "yes", "text": "a: \x1b\u202e"}}}
+    issues = Issues()
+    issues.warning("w", Source("a", "b").span(0, 1), "odd", witness=json.dumps(given))
+
+    (*_, label, line) = render(issues.sorted(), color=False).split("\n")
+
+    assert label == "    for example:"
+    assert yaml.safe_load(line) == {"given": given}
+    assert "\x1b" not in line
+    assert "\u202e" not in line
+
+
+def test_a_long_example_has_a_line_for_each_part() -> None:
+    """It is still what can be pasted."""
+    given = {"message": {"content": {"text": "long " * 30}}, "now": "2026-01-05T21:00", "user": {}}
+    issues = Issues()
+    issues.error("e", Source("a", "b").span(0, 1), "wrong", witness=json.dumps(given))
+
+    lines = render(issues.sorted(), color=False).partition("for example:\n")[2].split("\n")
+
+    assert [line.partition(":")[0].strip() for line in lines] == ["given", "message", "now", "user"]
+    assert yaml.safe_load("\n".join(lines)) == {"given": given}
+
+
+def test_other_places_are_named() -> None:
+    """Those that a problem has to do with, each on a line."""
+    issues, source = Issues(), Source("routing.yaml", "one\ntwo\n")
+    issues.warning(
+        "overlap", source.span(4, 7), "both match", related=[Related.at(source.span(0, 3), 'the rule "one"')]
+    )
+
+    assert '    see: routing.yaml:1:1: the rule "one"' in render(issues.sorted(), color=False).split("\n")
+
+
+def test_notes_are_shown_only_when_asked_for() -> None:
+    """They are no problems; when too many are found they are the first to be left out."""
+    issues, source = Issues(), Source("a", "x\n" * 200)
+    for line in range(MAX_ISSUES):
+        issues.note("n", source.span(2 * line, 2 * line + 1), "to know")
+    issues.error("e", source.span(300, 301), "wrong")
+    found = issues.sorted()
+
+    assert "e" in {issue.code for issue in found}
+    assert (found[-1].code, found[-1].severity) == ("too-many", Severity.NOTE)
+    assert "to know" not in render(found, color=False)
+    assert "note[n]" in render(found, color=False, notes=True)

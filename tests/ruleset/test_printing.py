@@ -34,6 +34,8 @@ def test_what_is_written_out_is_the_same_condition(seed: int) -> None:
         'message.params.term < duration("90.25s")',
         'message.params.text == "line\\nquote\\""',
         "-message.params.count < -3",
+        'user.tags.exists(t, t.lowerAscii().startsWith("vip") || t in vips)',
+        "(user.known ? vips : user.tags).all(t, message.params.words.exists(w, w + t != t.trim()))",
     ],
 )
 def test_it_reads_as_an_author_would_write_it(text: str) -> None:

@@ -28,19 +28,19 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from signalbox.v1 import message_pb2 as signalbox_dot_v1_dot_message__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsignalbox/v1/decision.proto\x12\x0csignalbox.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asignalbox/v1/message.proto\"\xf3\x01\n\x08\x44\x65\x63ision\x12&\n\x07verdict\x18\x01 \x01(\x0e\x32\x15.signalbox.v1.Verdict\x12$\n\x06reason\x18\x02 \x01(\x0e\x32\x14.signalbox.v1.Reason\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x04plan\x18\x04 \x01(\x0b\x32\x12.signalbox.v1.Plan\x12\x12\n\ndecided_by\x18\x05 \x01(\t\x12\'\n\x08refusals\x18\x06 \x03(\x0b\x32\x15.signalbox.v1.Refusal\x12\x0f\n\x07version\x18\x07 \x01(\t\"}\n\x04Plan\x12(\n\x08strategy\x18\x01 \x01(\x0e\x32\x16.signalbox.v1.Strategy\x12!\n\x05steps\x18\x02 \x03(\x0b\x32\x12.signalbox.v1.Step\x12(\n\x08priority\x18\x03 \x01(\x0e\x32\x16.signalbox.v1.Priority\"\xde\x01\n\x04Step\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x10\n\x08\x61\x64mitted\x18\x02 \x01(\x08\x12\'\n\x04wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x05until\x18\x04 \x01(\x0e\x32\x1a.signalbox.v1.Confirmation\x12\x11\n\tproviders\x18\x05 \x03(\t\x12\x15\n\rall_addresses\x18\x06 \x01(\x08\x12%\n\x07\x63harges\x18\x07 \x03(\x0b\x32\x14.signalbox.v1.Charge\x12\x0e\n\x06number\x18\x08 \x01(\r\"7\n\x06\x43harge\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06micros\x18\x02 \x01(\x03\x12\x0c\n\x04unit\x18\x03 \x01(\t\"\x8a\x01\n\x07Refusal\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12$\n\x06reason\x18\x02 \x01(\x0e\x32\x14.signalbox.v1.Reason\x12\x0f\n\x07rule_id\x18\x03 \x01(\t\x12)\n\x05until\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04held\x18\x05 \x01(\x08\"\x89\x01\n\x05Trace\x12&\n\x05rules\x18\x01 \x03(\x0b\x32\x17.signalbox.v1.RuleTrace\x12\x30\n\ncandidates\x18\x02 \x03(\x0b\x32\x1c.signalbox.v1.CandidateTrace\x12&\n\x05\x66\x61\x63ts\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\"L\n\tRuleTrace\x12\x0f\n\x07rule_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\r\n\x05\x65rred\x18\x04 \x01(\x08\"\xf0\x01\n\x0e\x43\x61ndidateTrace\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x33\n\x06result\x18\x02 \x01(\x0e\x32#.signalbox.v1.CandidateTrace.Result\x12(\n\x06\x63hecks\x18\x03 \x03(\x0b\x32\x18.signalbox.v1.CheckTrace\"n\n\x06Result\x12\x16\n\x12RESULT_UNSPECIFIED\x10\x00\x12\x10\n\x0cRESULT_TAKEN\x10\x01\x12\x15\n\x11RESULT_NOT_NEEDED\x10\x02\x12\x0f\n\x0bRESULT_HELD\x10\x03\x12\x12\n\x0eRESULT_REFUSED\x10\x04\"c\n\nCheckTrace\x12\x0f\n\x07rule_id\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12$\n\x06reason\x18\x03 \x01(\x0e\x32\x14.signalbox.v1.Reason\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t*X\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_SEND\x10\x01\x12\x10\n\x0cVERDICT_HOLD\x10\x02\x12\x10\n\x0cVERDICT_DROP\x10\x03*\xe9\x03\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10REASON_SCHEDULED\x10\x01\x12\x16\n\x12REASON_QUIET_HOURS\x10\x02\x12\x12\n\x0eREASON_EXPIRED\x10\x03\x12\x18\n\x14REASON_EXPIRES_FIRST\x10\x04\x12\x13\n\x0fREASON_NO_ROUTE\x10\x05\x12\x15\n\x11REASON_NO_ADDRESS\x10\x06\x12\x15\n\x11REASON_NOT_WISHED\x10\x07\x12\x14\n\x10REASON_OPTED_OUT\x10\x08\x12\x1c\n\x18REASON_FORBIDDEN_CONTENT\x10\t\x12\x12\n\x0eREASON_BLOCKED\x10\n\x12\x1c\n\x18REASON_CHANNEL_UNHEALTHY\x10\x0b\x12\x17\n\x13REASON_NOT_ELIGIBLE\x10\x0c\x12\x15\n\x11REASON_COMPLIANCE\x10\r\x12\x18\n\x14REASON_LIMIT_REACHED\x10\x0e\x12\x13\n\x0fREASON_TOO_SOON\x10\x0f\x12\x1b\n\x17REASON_BUDGET_EXHAUSTED\x10\x10\x12\x1a\n\x16REASON_ACCOUNT_UNKNOWN\x10\x11\x12\x17\n\x13REASON_ACCOUNT_UNIT\x10\x12\x12\x11\n\rREASON_PAUSED\x10\x13*_\n\x0c\x43onfirmation\x12\x1c\n\x18\x43ONFIRMATION_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43ONFIRMATION_DELIVERED\x10\x01\x12\x15\n\x11\x43ONFIRMATION_READ\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsignalbox/v1/decision.proto\x12\x0csignalbox.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asignalbox/v1/message.proto\"\xf3\x01\n\x08\x44\x65\x63ision\x12&\n\x07verdict\x18\x01 \x01(\x0e\x32\x15.signalbox.v1.Verdict\x12$\n\x06reason\x18\x02 \x01(\x0e\x32\x14.signalbox.v1.Reason\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x04plan\x18\x04 \x01(\x0b\x32\x12.signalbox.v1.Plan\x12\x12\n\ndecided_by\x18\x05 \x01(\t\x12\'\n\x08refusals\x18\x06 \x03(\x0b\x32\x15.signalbox.v1.Refusal\x12\x0f\n\x07version\x18\x07 \x01(\t\"}\n\x04Plan\x12(\n\x08strategy\x18\x01 \x01(\x0e\x32\x16.signalbox.v1.Strategy\x12!\n\x05steps\x18\x02 \x03(\x0b\x32\x12.signalbox.v1.Step\x12(\n\x08priority\x18\x03 \x01(\x0e\x32\x16.signalbox.v1.Priority\"\xde\x01\n\x04Step\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x10\n\x08\x61\x64mitted\x18\x02 \x01(\x08\x12\'\n\x04wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x05until\x18\x04 \x01(\x0e\x32\x1a.signalbox.v1.Confirmation\x12\x11\n\tproviders\x18\x05 \x03(\t\x12\x15\n\rall_addresses\x18\x06 \x01(\x08\x12%\n\x07\x63harges\x18\x07 \x03(\x0b\x32\x14.signalbox.v1.Charge\x12\x0e\n\x06number\x18\x08 \x01(\r\"7\n\x06\x43harge\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06micros\x18\x02 \x01(\x03\x12\x0c\n\x04unit\x18\x03 \x01(\t\"\x8a\x01\n\x07Refusal\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12$\n\x06reason\x18\x02 \x01(\x0e\x32\x14.signalbox.v1.Reason\x12\x0f\n\x07rule_id\x18\x03 \x01(\t\x12)\n\x05until\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04held\x18\x05 \x01(\x08\"\xef\x01\n\x05Trace\x12&\n\x05rules\x18\x01 \x03(\x0b\x32\x17.signalbox.v1.RuleTrace\x12\x30\n\ncandidates\x18\x02 \x03(\x0b\x32\x1c.signalbox.v1.CandidateTrace\x12&\n\x05\x66\x61\x63ts\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\x0b\x65xplanation\x18\x04 \x01(\x0b\x32\x19.signalbox.v1.Explanation\x12\x34\n\x0e\x63ounterfactual\x18\x05 \x01(\x0b\x32\x1c.signalbox.v1.Counterfactual\"\x93\x02\n\x0b\x45xplanation\x12,\n\x05rules\x18\x01 \x03(\x0b\x32\x1d.signalbox.v1.RuleExplanation\x12\x10\n\x08left_out\x18\x02 \x01(\r\x12\x10\n\x08\x63hannels\x18\x03 \x03(\t\x12\x31\n\x05\x61sked\x18\x04 \x01(\x0e\x32\".signalbox.v1.Explanation.Channels\x12\x15\n\rbreaker_rules\x18\x05 \x01(\r\"h\n\x08\x43hannels\x12\x18\n\x14\x43HANNELS_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43HANNELS_CANDIDATES\x10\x01\x12\x12\n\x0e\x43HANNELS_ROUTE\x10\x02\x12\x15\n\x11\x43HANNELS_DECLARED\x10\x03\"\x95\x03\n\x0fRuleExplanation\x12\x0f\n\x07rule_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x36\n\x07outcome\x18\x04 \x01(\x0e\x32%.signalbox.v1.RuleExplanation.Outcome\x12\x0c\n\x04\x66ile\x18\x05 \x01(\t\x12\x0c\n\x04line\x18\x06 \x01(\r\x12\x0c\n\x04\x61sks\x18\x07 \x01(\t\x12\x0c\n\x04\x63\x61me\x18\x08 \x01(\t\x12\r\n\x05\x61toms\x18\t \x01(\r\x12-\n\x06\x66\x61iled\x18\n \x01(\x0b\x32\x1d.signalbox.v1.AtomExplanation\x12.\n\x07lacking\x18\x0b \x03(\x0b\x32\x1d.signalbox.v1.AtomExplanation\x12\r\n\x05never\x18\x0c \x01(\x08\"c\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_MATCHED\x10\x01\x12\x17\n\x13OUTCOME_NOT_MATCHED\x10\x02\x12\x11\n\rOUTCOME_ERRED\x10\x03\"<\n\x0f\x41tomExplanation\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0c\n\x04seen\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"\xe4\x01\n\x0e\x43ounterfactual\x12#\n\x07verdict\x18\x01 \x01(\x0b\x32\x12.signalbox.v1.Flip\x12 \n\x04plan\x18\x02 \x01(\x0b\x32\x12.signalbox.v1.Flip\x12#\n\x07singles\x18\x03 \x03(\x0b\x32\x12.signalbox.v1.Flip\x12\x0e\n\x06judged\x18\x04 \x01(\r\x12\x0e\n\x06\x62udget\x18\x05 \x01(\r\x12$\n\x06looked\x18\x06 \x03(\x0b\x32\x14.signalbox.v1.Looked\x12\r\n\x05\x66\x61\x63ts\x18\x07 \x01(\r\x12\x11\n\tunreached\x18\x08 \x03(\t\"8\n\x06Looked\x12\r\n\x05\x66\x61\x63ts\x18\x01 \x01(\r\x12\r\n\x05tried\x18\x02 \x01(\x04\x12\x10\n\x08possible\x18\x03 \x01(\x04\"\x84\x01\n\x04\x46lip\x12)\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x18.signalbox.v1.FactChange\x12\'\n\x05\x61long\x18\x02 \x03(\x0b\x32\x18.signalbox.v1.FactChange\x12(\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0b\x32\x16.signalbox.v1.Decision\"9\n\nFactChange\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"L\n\tRuleTrace\x12\x0f\n\x07rule_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\r\n\x05\x65rred\x18\x04 \x01(\x08\"\xf0\x01\n\x0e\x43\x61ndidateTrace\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12\x33\n\x06result\x18\x02 \x01(\x0e\x32#.signalbox.v1.CandidateTrace.Result\x12(\n\x06\x63hecks\x18\x03 \x03(\x0b\x32\x18.signalbox.v1.CheckTrace\"n\n\x06Result\x12\x16\n\x12RESULT_UNSPECIFIED\x10\x00\x12\x10\n\x0cRESULT_TAKEN\x10\x01\x12\x15\n\x11RESULT_NOT_NEEDED\x10\x02\x12\x0f\n\x0bRESULT_HELD\x10\x03\x12\x12\n\x0eRESULT_REFUSED\x10\x04\"c\n\nCheckTrace\x12\x0f\n\x07rule_id\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12$\n\x06reason\x18\x03 \x01(\x0e\x32\x14.signalbox.v1.Reason\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t*X\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_SEND\x10\x01\x12\x10\n\x0cVERDICT_HOLD\x10\x02\x12\x10\n\x0cVERDICT_DROP\x10\x03*\xe9\x03\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10REASON_SCHEDULED\x10\x01\x12\x16\n\x12REASON_QUIET_HOURS\x10\x02\x12\x12\n\x0eREASON_EXPIRED\x10\x03\x12\x18\n\x14REASON_EXPIRES_FIRST\x10\x04\x12\x13\n\x0fREASON_NO_ROUTE\x10\x05\x12\x15\n\x11REASON_NO_ADDRESS\x10\x06\x12\x15\n\x11REASON_NOT_WISHED\x10\x07\x12\x14\n\x10REASON_OPTED_OUT\x10\x08\x12\x1c\n\x18REASON_FORBIDDEN_CONTENT\x10\t\x12\x12\n\x0eREASON_BLOCKED\x10\n\x12\x1c\n\x18REASON_CHANNEL_UNHEALTHY\x10\x0b\x12\x17\n\x13REASON_NOT_ELIGIBLE\x10\x0c\x12\x15\n\x11REASON_COMPLIANCE\x10\r\x12\x18\n\x14REASON_LIMIT_REACHED\x10\x0e\x12\x13\n\x0fREASON_TOO_SOON\x10\x0f\x12\x1b\n\x17REASON_BUDGET_EXHAUSTED\x10\x10\x12\x1a\n\x16REASON_ACCOUNT_UNKNOWN\x10\x11\x12\x17\n\x13REASON_ACCOUNT_UNIT\x10\x12\x12\x11\n\rREASON_PAUSED\x10\x13*_\n\x0c\x43onfirmation\x12\x1c\n\x18\x43ONFIRMATION_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43ONFIRMATION_DELIVERED\x10\x01\x12\x15\n\x11\x43ONFIRMATION_READ\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'signalbox.v1.decision_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VERDICT']._serialized_start=1526
-  _globals['_VERDICT']._serialized_end=1614
-  _globals['_REASON']._serialized_start=1617
-  _globals['_REASON']._serialized_end=2106
-  _globals['_CONFIRMATION']._serialized_start=2108
-  _globals['_CONFIRMATION']._serialized_end=2203
+  _globals['_VERDICT']._serialized_start=2859
+  _globals['_VERDICT']._serialized_end=2947
+  _globals['_REASON']._serialized_start=2950
+  _globals['_REASON']._serialized_end=3439
+  _globals['_CONFIRMATION']._serialized_start=3441
+  _globals['_CONFIRMATION']._serialized_end=3536
   _globals['_DECISION']._serialized_start=169
   _globals['_DECISION']._serialized_end=412
   _globals['_PLAN']._serialized_start=414
@@ -52,13 +52,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFUSAL']._serialized_start=824
   _globals['_REFUSAL']._serialized_end=962
   _globals['_TRACE']._serialized_start=965
-  _globals['_TRACE']._serialized_end=1102
-  _globals['_RULETRACE']._serialized_start=1104
-  _globals['_RULETRACE']._serialized_end=1180
-  _globals['_CANDIDATETRACE']._serialized_start=1183
-  _globals['_CANDIDATETRACE']._serialized_end=1423
-  _globals['_CANDIDATETRACE_RESULT']._serialized_start=1313
-  _globals['_CANDIDATETRACE_RESULT']._serialized_end=1423
-  _globals['_CHECKTRACE']._serialized_start=1425
-  _globals['_CHECKTRACE']._serialized_end=1524
+  _globals['_TRACE']._serialized_end=1204
+  _globals['_EXPLANATION']._serialized_start=1207
+  _globals['_EXPLANATION']._serialized_end=1482
+  _globals['_EXPLANATION_CHANNELS']._serialized_start=1378
+  _globals['_EXPLANATION_CHANNELS']._serialized_end=1482
+  _globals['_RULEEXPLANATION']._serialized_start=1485
+  _globals['_RULEEXPLANATION']._serialized_end=1890
+  _globals['_RULEEXPLANATION_OUTCOME']._serialized_start=1791
+  _globals['_RULEEXPLANATION_OUTCOME']._serialized_end=1890
+  _globals['_ATOMEXPLANATION']._serialized_start=1892
+  _globals['_ATOMEXPLANATION']._serialized_end=1952
+  _globals['_COUNTERFACTUAL']._serialized_start=1955
+  _globals['_COUNTERFACTUAL']._serialized_end=2183
+  _globals['_LOOKED']._serialized_start=2185
+  _globals['_LOOKED']._serialized_end=2241
+  _globals['_FLIP']._serialized_start=2244
+  _globals['_FLIP']._serialized_end=2376
+  _globals['_FACTCHANGE']._serialized_start=2378
+  _globals['_FACTCHANGE']._serialized_end=2435
+  _globals['_RULETRACE']._serialized_start=2437
+  _globals['_RULETRACE']._serialized_end=2513
+  _globals['_CANDIDATETRACE']._serialized_start=2516
+  _globals['_CANDIDATETRACE']._serialized_end=2756
+  _globals['_CANDIDATETRACE_RESULT']._serialized_start=2646
+  _globals['_CANDIDATETRACE_RESULT']._serialized_end=2756
+  _globals['_CHECKTRACE']._serialized_start=2758
+  _globals['_CHECKTRACE']._serialized_end=2857
 # @@protoc_insertion_point(module_scope)

@@ -149,14 +149,140 @@ class Refusal(_message.Message):
     def __init__(self, channel: _Optional[str] = ..., reason: _Optional[_Union[Reason, str]] = ..., rule_id: _Optional[str] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., held: _Optional[bool] = ...) -> None: ...
 
 class Trace(_message.Message):
-    __slots__ = ("rules", "candidates", "facts")
+    __slots__ = ("rules", "candidates", "facts", "explanation", "counterfactual")
     RULES_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     FACTS_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    COUNTERFACTUAL_FIELD_NUMBER: _ClassVar[int]
     rules: _containers.RepeatedCompositeFieldContainer[RuleTrace]
     candidates: _containers.RepeatedCompositeFieldContainer[CandidateTrace]
     facts: _struct_pb2.Struct
-    def __init__(self, rules: _Optional[_Iterable[_Union[RuleTrace, _Mapping]]] = ..., candidates: _Optional[_Iterable[_Union[CandidateTrace, _Mapping]]] = ..., facts: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    explanation: Explanation
+    counterfactual: Counterfactual
+    def __init__(self, rules: _Optional[_Iterable[_Union[RuleTrace, _Mapping]]] = ..., candidates: _Optional[_Iterable[_Union[CandidateTrace, _Mapping]]] = ..., facts: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., counterfactual: _Optional[_Union[Counterfactual, _Mapping]] = ...) -> None: ...
+
+class Explanation(_message.Message):
+    __slots__ = ("rules", "left_out", "channels", "asked", "breaker_rules")
+    class Channels(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        CHANNELS_UNSPECIFIED: _ClassVar[Explanation.Channels]
+        CHANNELS_CANDIDATES: _ClassVar[Explanation.Channels]
+        CHANNELS_ROUTE: _ClassVar[Explanation.Channels]
+        CHANNELS_DECLARED: _ClassVar[Explanation.Channels]
+    CHANNELS_UNSPECIFIED: Explanation.Channels
+    CHANNELS_CANDIDATES: Explanation.Channels
+    CHANNELS_ROUTE: Explanation.Channels
+    CHANNELS_DECLARED: Explanation.Channels
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    BREAKER_RULES_FIELD_NUMBER: _ClassVar[int]
+    rules: _containers.RepeatedCompositeFieldContainer[RuleExplanation]
+    left_out: int
+    channels: _containers.RepeatedScalarFieldContainer[str]
+    asked: Explanation.Channels
+    breaker_rules: int
+    def __init__(self, rules: _Optional[_Iterable[_Union[RuleExplanation, _Mapping]]] = ..., left_out: _Optional[int] = ..., channels: _Optional[_Iterable[str]] = ..., asked: _Optional[_Union[Explanation.Channels, str]] = ..., breaker_rules: _Optional[int] = ...) -> None: ...
+
+class RuleExplanation(_message.Message):
+    __slots__ = ("rule_id", "family", "channel", "outcome", "file", "line", "asks", "came", "atoms", "failed", "lacking", "never")
+    class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        OUTCOME_UNSPECIFIED: _ClassVar[RuleExplanation.Outcome]
+        OUTCOME_MATCHED: _ClassVar[RuleExplanation.Outcome]
+        OUTCOME_NOT_MATCHED: _ClassVar[RuleExplanation.Outcome]
+        OUTCOME_ERRED: _ClassVar[RuleExplanation.Outcome]
+    OUTCOME_UNSPECIFIED: RuleExplanation.Outcome
+    OUTCOME_MATCHED: RuleExplanation.Outcome
+    OUTCOME_NOT_MATCHED: RuleExplanation.Outcome
+    OUTCOME_ERRED: RuleExplanation.Outcome
+    RULE_ID_FIELD_NUMBER: _ClassVar[int]
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    ASKS_FIELD_NUMBER: _ClassVar[int]
+    CAME_FIELD_NUMBER: _ClassVar[int]
+    ATOMS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    LACKING_FIELD_NUMBER: _ClassVar[int]
+    NEVER_FIELD_NUMBER: _ClassVar[int]
+    rule_id: str
+    family: str
+    channel: str
+    outcome: RuleExplanation.Outcome
+    file: str
+    line: int
+    asks: str
+    came: str
+    atoms: int
+    failed: AtomExplanation
+    lacking: _containers.RepeatedCompositeFieldContainer[AtomExplanation]
+    never: bool
+    def __init__(self, rule_id: _Optional[str] = ..., family: _Optional[str] = ..., channel: _Optional[str] = ..., outcome: _Optional[_Union[RuleExplanation.Outcome, str]] = ..., file: _Optional[str] = ..., line: _Optional[int] = ..., asks: _Optional[str] = ..., came: _Optional[str] = ..., atoms: _Optional[int] = ..., failed: _Optional[_Union[AtomExplanation, _Mapping]] = ..., lacking: _Optional[_Iterable[_Union[AtomExplanation, _Mapping]]] = ..., never: _Optional[bool] = ...) -> None: ...
+
+class AtomExplanation(_message.Message):
+    __slots__ = ("text", "seen", "error")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SEEN_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    seen: str
+    error: str
+    def __init__(self, text: _Optional[str] = ..., seen: _Optional[str] = ..., error: _Optional[str] = ...) -> None: ...
+
+class Counterfactual(_message.Message):
+    __slots__ = ("verdict", "plan", "singles", "judged", "budget", "looked", "facts", "unreached")
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    SINGLES_FIELD_NUMBER: _ClassVar[int]
+    JUDGED_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    LOOKED_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    UNREACHED_FIELD_NUMBER: _ClassVar[int]
+    verdict: Flip
+    plan: Flip
+    singles: _containers.RepeatedCompositeFieldContainer[Flip]
+    judged: int
+    budget: int
+    looked: _containers.RepeatedCompositeFieldContainer[Looked]
+    facts: int
+    unreached: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, verdict: _Optional[_Union[Flip, _Mapping]] = ..., plan: _Optional[_Union[Flip, _Mapping]] = ..., singles: _Optional[_Iterable[_Union[Flip, _Mapping]]] = ..., judged: _Optional[int] = ..., budget: _Optional[int] = ..., looked: _Optional[_Iterable[_Union[Looked, _Mapping]]] = ..., facts: _Optional[int] = ..., unreached: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Looked(_message.Message):
+    __slots__ = ("facts", "tried", "possible")
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    TRIED_FIELD_NUMBER: _ClassVar[int]
+    POSSIBLE_FIELD_NUMBER: _ClassVar[int]
+    facts: int
+    tried: int
+    possible: int
+    def __init__(self, facts: _Optional[int] = ..., tried: _Optional[int] = ..., possible: _Optional[int] = ...) -> None: ...
+
+class Flip(_message.Message):
+    __slots__ = ("changes", "along", "decision")
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    ALONG_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[FactChange]
+    along: _containers.RepeatedCompositeFieldContainer[FactChange]
+    decision: Decision
+    def __init__(self, changes: _Optional[_Iterable[_Union[FactChange, _Mapping]]] = ..., along: _Optional[_Iterable[_Union[FactChange, _Mapping]]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ...) -> None: ...
+
+class FactChange(_message.Message):
+    __slots__ = ("path", "before", "after")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    before: str
+    after: str
+    def __init__(self, path: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
 
 class RuleTrace(_message.Message):
     __slots__ = ("rule_id", "family", "channel", "erred")

@@ -29,29 +29,31 @@ from signalbox.v1 import message_pb2 as signalbox_dot_v1_dot_message__pb2
 from signalbox.v1 import state_pb2 as signalbox_dot_v1_dot_state__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#signalbox/v1/decision_service.proto\x12\x0csignalbox.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1bsignalbox/v1/decision.proto\x1a\x1asignalbox/v1/message.proto\x1a\x18signalbox/v1/state.proto\"\x95\x01\n\x0f\x45valuateRequest\x12&\n\x07message\x18\x01 \x01(\x0b\x32\x15.signalbox.v1.Message\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x05state\x18\x03 \x01(\x0b\x32\x13.signalbox.v1.State\x12\r\n\x05trace\x18\x04 \x01(\x08\"\x8a\x01\n\x10\x45valuateResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.signalbox.v1.Decision\x12(\n\x07\x61ssumed\x18\x02 \x03(\x0e\x32\x17.signalbox.v1.StatePart\x12\"\n\x05trace\x18\x03 \x01(\x0b\x32\x13.signalbox.v1.Trace\"\xa1\x01\n\x14\x45valuateBatchRequest\x12-\n\x0b\x65valuations\x18\x01 \x03(\x0b\x32\x18.signalbox.v1.Evaluation\x12\"\n\x05state\x18\x02 \x01(\x0b\x32\x13.signalbox.v1.State\x12\'\n\x03now\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05trace\x18\x04 \x01(\x08\"]\n\nEvaluation\x12&\n\x07message\x18\x01 \x01(\x0b\x32\x15.signalbox.v1.Message\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc3\x01\n\x15\x45valuateBatchResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.signalbox.v1.EvaluationResult\x12)\n\tdecisions\x18\x02 \x03(\x0b\x32\x16.signalbox.v1.Decision\x12$\n\x07\x63hanged\x18\x03 \x01(\x0b\x32\x13.signalbox.v1.State\x12(\n\x07\x61ssumed\x18\x04 \x03(\x0e\x32\x17.signalbox.v1.StatePart\"y\n\x10\x45valuationResult\x12\x12\n\x08\x64\x65\x63ision\x18\x01 \x01(\rH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\"\n\x05trace\x18\x03 \x01(\x0b\x32\x13.signalbox.v1.TraceB\x08\n\x06result\"\x9b\x01\n\x15\x45valuateStreamRequest\x12&\n\x07message\x18\x01 \x01(\x0b\x32\x15.signalbox.v1.Message\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x05state\x18\x03 \x01(\x0b\x32\x13.signalbox.v1.State\x12\r\n\x05trace\x18\x04 \x01(\x08\"\xe7\x01\n\x16\x45valuateStreamResponse\x12*\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.signalbox.v1.DecisionH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12$\n\x07\x63hanged\x18\x03 \x01(\x0b\x32\x13.signalbox.v1.State\x12(\n\x07\x61ssumed\x18\x04 \x03(\x0e\x32\x17.signalbox.v1.StatePart\x12\"\n\x05trace\x18\x05 \x01(\x0b\x32\x13.signalbox.v1.TraceB\x08\n\x06result2\x97\x02\n\x0f\x44\x65\x63isionService\x12I\n\x08\x45valuate\x12\x1d.signalbox.v1.EvaluateRequest\x1a\x1e.signalbox.v1.EvaluateResponse\x12X\n\rEvaluateBatch\x12\".signalbox.v1.EvaluateBatchRequest\x1a#.signalbox.v1.EvaluateBatchResponse\x12_\n\x0e\x45valuateStream\x12#.signalbox.v1.EvaluateStreamRequest\x1a$.signalbox.v1.EvaluateStreamResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#signalbox/v1/decision_service.proto\x12\x0csignalbox.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1bsignalbox/v1/decision.proto\x1a\x1asignalbox/v1/message.proto\x1a\x18signalbox/v1/state.proto\"\xc4\x01\n\x0f\x45valuateRequest\x12&\n\x07message\x18\x01 \x01(\x0b\x32\x15.signalbox.v1.Message\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x05state\x18\x03 \x01(\x0b\x32\x13.signalbox.v1.State\x12\r\n\x05trace\x18\x04 \x01(\x08\x12-\n\x0btrace_level\x18\x05 \x01(\x0e\x32\x18.signalbox.v1.TraceLevel\"\x8a\x01\n\x10\x45valuateResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.signalbox.v1.Decision\x12(\n\x07\x61ssumed\x18\x02 \x03(\x0e\x32\x17.signalbox.v1.StatePart\x12\"\n\x05trace\x18\x03 \x01(\x0b\x32\x13.signalbox.v1.Trace\"\xd0\x01\n\x14\x45valuateBatchRequest\x12-\n\x0b\x65valuations\x18\x01 \x03(\x0b\x32\x18.signalbox.v1.Evaluation\x12\"\n\x05state\x18\x02 \x01(\x0b\x32\x13.signalbox.v1.State\x12\'\n\x03now\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05trace\x18\x04 \x01(\x08\x12-\n\x0btrace_level\x18\x05 \x01(\x0e\x32\x18.signalbox.v1.TraceLevel\"]\n\nEvaluation\x12&\n\x07message\x18\x01 \x01(\x0b\x32\x15.signalbox.v1.Message\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc3\x01\n\x15\x45valuateBatchResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.signalbox.v1.EvaluationResult\x12)\n\tdecisions\x18\x02 \x03(\x0b\x32\x16.signalbox.v1.Decision\x12$\n\x07\x63hanged\x18\x03 \x01(\x0b\x32\x13.signalbox.v1.State\x12(\n\x07\x61ssumed\x18\x04 \x03(\x0e\x32\x17.signalbox.v1.StatePart\"y\n\x10\x45valuationResult\x12\x12\n\x08\x64\x65\x63ision\x18\x01 \x01(\rH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\"\n\x05trace\x18\x03 \x01(\x0b\x32\x13.signalbox.v1.TraceB\x08\n\x06result\"\xca\x01\n\x15\x45valuateStreamRequest\x12&\n\x07message\x18\x01 \x01(\x0b\x32\x15.signalbox.v1.Message\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x05state\x18\x03 \x01(\x0b\x32\x13.signalbox.v1.State\x12\r\n\x05trace\x18\x04 \x01(\x08\x12-\n\x0btrace_level\x18\x05 \x01(\x0e\x32\x18.signalbox.v1.TraceLevel\"\xe7\x01\n\x16\x45valuateStreamResponse\x12*\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.signalbox.v1.DecisionH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12$\n\x07\x63hanged\x18\x03 \x01(\x0b\x32\x13.signalbox.v1.State\x12(\n\x07\x61ssumed\x18\x04 \x03(\x0e\x32\x17.signalbox.v1.StatePart\x12\"\n\x05trace\x18\x05 \x01(\x0b\x32\x13.signalbox.v1.TraceB\x08\n\x06result*z\n\nTraceLevel\x12\x1b\n\x17TRACE_LEVEL_UNSPECIFIED\x10\x00\x12\x18\n\x14TRACE_LEVEL_DECISION\x10\x01\x12\x15\n\x11TRACE_LEVEL_RULES\x10\x02\x12\x1e\n\x1aTRACE_LEVEL_COUNTERFACTUAL\x10\x03\x32\x97\x02\n\x0f\x44\x65\x63isionService\x12I\n\x08\x45valuate\x12\x1d.signalbox.v1.EvaluateRequest\x1a\x1e.signalbox.v1.EvaluateResponse\x12X\n\rEvaluateBatch\x12\".signalbox.v1.EvaluateBatchRequest\x1a#.signalbox.v1.EvaluateBatchResponse\x12_\n\x0e\x45valuateStream\x12#.signalbox.v1.EvaluateStreamRequest\x1a$.signalbox.v1.EvaluateStreamResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'signalbox.v1.decision_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_TRACELEVEL']._serialized_start=1600
+  _globals['_TRACELEVEL']._serialized_end=1722
   _globals['_EVALUATEREQUEST']._serialized_start=195
-  _globals['_EVALUATEREQUEST']._serialized_end=344
-  _globals['_EVALUATERESPONSE']._serialized_start=347
-  _globals['_EVALUATERESPONSE']._serialized_end=485
-  _globals['_EVALUATEBATCHREQUEST']._serialized_start=488
-  _globals['_EVALUATEBATCHREQUEST']._serialized_end=649
-  _globals['_EVALUATION']._serialized_start=651
-  _globals['_EVALUATION']._serialized_end=744
-  _globals['_EVALUATEBATCHRESPONSE']._serialized_start=747
-  _globals['_EVALUATEBATCHRESPONSE']._serialized_end=942
-  _globals['_EVALUATIONRESULT']._serialized_start=944
-  _globals['_EVALUATIONRESULT']._serialized_end=1065
-  _globals['_EVALUATESTREAMREQUEST']._serialized_start=1068
-  _globals['_EVALUATESTREAMREQUEST']._serialized_end=1223
-  _globals['_EVALUATESTREAMRESPONSE']._serialized_start=1226
-  _globals['_EVALUATESTREAMRESPONSE']._serialized_end=1457
-  _globals['_DECISIONSERVICE']._serialized_start=1460
-  _globals['_DECISIONSERVICE']._serialized_end=1739
+  _globals['_EVALUATEREQUEST']._serialized_end=391
+  _globals['_EVALUATERESPONSE']._serialized_start=394
+  _globals['_EVALUATERESPONSE']._serialized_end=532
+  _globals['_EVALUATEBATCHREQUEST']._serialized_start=535
+  _globals['_EVALUATEBATCHREQUEST']._serialized_end=743
+  _globals['_EVALUATION']._serialized_start=745
+  _globals['_EVALUATION']._serialized_end=838
+  _globals['_EVALUATEBATCHRESPONSE']._serialized_start=841
+  _globals['_EVALUATEBATCHRESPONSE']._serialized_end=1036
+  _globals['_EVALUATIONRESULT']._serialized_start=1038
+  _globals['_EVALUATIONRESULT']._serialized_end=1159
+  _globals['_EVALUATESTREAMREQUEST']._serialized_start=1162
+  _globals['_EVALUATESTREAMREQUEST']._serialized_end=1364
+  _globals['_EVALUATESTREAMRESPONSE']._serialized_start=1367
+  _globals['_EVALUATESTREAMRESPONSE']._serialized_end=1598
+  _globals['_DECISIONSERVICE']._serialized_start=1725
+  _globals['_DECISIONSERVICE']._serialized_end=2004
 # @@protoc_insertion_point(module_scope)

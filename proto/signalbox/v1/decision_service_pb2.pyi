@@ -6,6 +6,7 @@ from signalbox.v1 import decision_pb2 as _decision_pb2
 from signalbox.v1 import message_pb2 as _message_pb2
 from signalbox.v1 import state_pb2 as _state_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -13,17 +14,30 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class TraceLevel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRACE_LEVEL_UNSPECIFIED: _ClassVar[TraceLevel]
+    TRACE_LEVEL_DECISION: _ClassVar[TraceLevel]
+    TRACE_LEVEL_RULES: _ClassVar[TraceLevel]
+    TRACE_LEVEL_COUNTERFACTUAL: _ClassVar[TraceLevel]
+TRACE_LEVEL_UNSPECIFIED: TraceLevel
+TRACE_LEVEL_DECISION: TraceLevel
+TRACE_LEVEL_RULES: TraceLevel
+TRACE_LEVEL_COUNTERFACTUAL: TraceLevel
+
 class EvaluateRequest(_message.Message):
-    __slots__ = ("message", "now", "state", "trace")
+    __slots__ = ("message", "now", "state", "trace", "trace_level")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     NOW_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     TRACE_FIELD_NUMBER: _ClassVar[int]
+    TRACE_LEVEL_FIELD_NUMBER: _ClassVar[int]
     message: _message_pb2.Message
     now: _timestamp_pb2.Timestamp
     state: _state_pb2.State
     trace: bool
-    def __init__(self, message: _Optional[_Union[_message_pb2.Message, _Mapping]] = ..., now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[_state_pb2.State, _Mapping]] = ..., trace: _Optional[bool] = ...) -> None: ...
+    trace_level: TraceLevel
+    def __init__(self, message: _Optional[_Union[_message_pb2.Message, _Mapping]] = ..., now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[_state_pb2.State, _Mapping]] = ..., trace: _Optional[bool] = ..., trace_level: _Optional[_Union[TraceLevel, str]] = ...) -> None: ...
 
 class EvaluateResponse(_message.Message):
     __slots__ = ("decision", "assumed", "trace")
@@ -36,16 +50,18 @@ class EvaluateResponse(_message.Message):
     def __init__(self, decision: _Optional[_Union[_decision_pb2.Decision, _Mapping]] = ..., assumed: _Optional[_Iterable[_Union[_state_pb2.StatePart, str]]] = ..., trace: _Optional[_Union[_decision_pb2.Trace, _Mapping]] = ...) -> None: ...
 
 class EvaluateBatchRequest(_message.Message):
-    __slots__ = ("evaluations", "state", "now", "trace")
+    __slots__ = ("evaluations", "state", "now", "trace", "trace_level")
     EVALUATIONS_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     NOW_FIELD_NUMBER: _ClassVar[int]
     TRACE_FIELD_NUMBER: _ClassVar[int]
+    TRACE_LEVEL_FIELD_NUMBER: _ClassVar[int]
     evaluations: _containers.RepeatedCompositeFieldContainer[Evaluation]
     state: _state_pb2.State
     now: _timestamp_pb2.Timestamp
     trace: bool
-    def __init__(self, evaluations: _Optional[_Iterable[_Union[Evaluation, _Mapping]]] = ..., state: _Optional[_Union[_state_pb2.State, _Mapping]] = ..., now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trace: _Optional[bool] = ...) -> None: ...
+    trace_level: TraceLevel
+    def __init__(self, evaluations: _Optional[_Iterable[_Union[Evaluation, _Mapping]]] = ..., state: _Optional[_Union[_state_pb2.State, _Mapping]] = ..., now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trace: _Optional[bool] = ..., trace_level: _Optional[_Union[TraceLevel, str]] = ...) -> None: ...
 
 class Evaluation(_message.Message):
     __slots__ = ("message", "now")
@@ -78,16 +94,18 @@ class EvaluationResult(_message.Message):
     def __init__(self, decision: _Optional[int] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., trace: _Optional[_Union[_decision_pb2.Trace, _Mapping]] = ...) -> None: ...
 
 class EvaluateStreamRequest(_message.Message):
-    __slots__ = ("message", "now", "state", "trace")
+    __slots__ = ("message", "now", "state", "trace", "trace_level")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     NOW_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     TRACE_FIELD_NUMBER: _ClassVar[int]
+    TRACE_LEVEL_FIELD_NUMBER: _ClassVar[int]
     message: _message_pb2.Message
     now: _timestamp_pb2.Timestamp
     state: _state_pb2.State
     trace: bool
-    def __init__(self, message: _Optional[_Union[_message_pb2.Message, _Mapping]] = ..., now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[_state_pb2.State, _Mapping]] = ..., trace: _Optional[bool] = ...) -> None: ...
+    trace_level: TraceLevel
+    def __init__(self, message: _Optional[_Union[_message_pb2.Message, _Mapping]] = ..., now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[_state_pb2.State, _Mapping]] = ..., trace: _Optional[bool] = ..., trace_level: _Optional[_Union[TraceLevel, str]] = ...) -> None: ...
 
 class EvaluateStreamResponse(_message.Message):
     __slots__ = ("decision", "error", "changed", "assumed", "trace")

@@ -1,0 +1,289 @@
+"""What `rules check` finds by asking about all messages at once: planted faults, each with a true witness."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from engine.analysis.findings.find import find
+from engine.decision.cases import run_cases
+from engine.ruleset.check import check
+from engine.ruleset.compile import RuleSet, compile_parsed
+from engine.ruleset.issues import Issue, Severity, render
+from engine.ruleset.parse import parse_version
+from engine.ruleset.rules import Parsed
+
+FACTS = """
+channels: {push: {receipts: true}, sms: {receipts: true}, mail: {receipts: false}}
+facts:
+  message.params.amount: {type: double}
+  message.params.level: {type: int}
+"""
+DEFAULT = "\n- {id: default, then: {distribute: {to: push, otherwise: [sms, mail]}}}"
+
+
+def version_of(**families: str) -> tuple[Parsed, RuleSet]:
+    """A version with these rules (YAML lists by family); routing has a default rule unless it is given."""
+    texts = dict.fromkeys(("interception", "fatigue", "budget", "breaker"), "[]") | {"routing": DEFAULT} | families
+    files = {f"{family}.yaml": f"family: {family}\nrules: {rules}\n" for family, rules in texts.items()}
+    files["facts.yaml"] = FACTS
+    parsed = check(parse_version("found", {name: text.encode() for name, text in files.items()}))
+    compiled = compile_parsed(parsed)
+    assert compiled.ruleset is not None, render(parsed.issues, False)
+    return parsed, compiled.ruleset
+
+
+def found(severities: str = "error warning", **families: str) -> list[Issue]:
+    """The issues of these severities."""
+    wanted = {Severity(word) for word in severities.split()}
+    return [issue for issue in find(*version_of(**families)) if issue.severity in wanted]
+
+
+def codes(severities: str = "error warning", **families: str) -> list[tuple[str, int]]:
+    """The codes that are told, each with its line."""
+    return [(issue.code, issue.line) for issue in found(severities, **families)]
+
+
+def matched_by(ruleset: RuleSet, issue: Issue) -> frozenset[str]:
+    """The rules that really match on the message of a witness, which is pasted into a rule test."""
+    case = {"name": "witness", "given": json.loads(issue.witness), "expect": {"verdict": "SEND"}}
+    report = run_cases(ruleset, {"witness.yaml": json.dumps([case], ensure_ascii=False).encode()}, lambda unknown: None)
+    assert report.issues == (), render(report.issues, False)
+    return report.matched
+
+
+def rule(name: str, when: str, then: str) -> str:
+    """One rule as YAML."""
+    return f"\n- id: {name}\n  when: >-\n    {when}\n  then: {then}"
+
+
+def route(name: str, when: str, *channels: str) -> str:
+    """A routing rule that wants these channels."""
+    return rule(name, when, "{concurrent: [" + ", ".join(channels) + "]}")
+
+
+def limit(rule_id: str, when: str, **fields: object) -> str:
+    """A limit; of the name of its rule, per user, in a window of a day of 24 hours, if nothing else is said."""
+    given = {"name": rule_id, "per": "[user]", "max": 5, "window": "1d", **fields}
+    return rule(rule_id, when, "{limit: {" + ", ".join(f"{key}: {value}" for key, value in given.items()) + "}}")
+
+
+MARKETING = 'message.category == "MARKETING"'
+SERVICE = 'message.category == "SERVICE"'
+AMOUNT = "has(message.params.amount) && message.params.amount"
+
+
+def test_a_good_version_has_nothing_to_tell() -> None:
+    """Exceptions before what they are exceptions of, limits of their own, prices for what is sent."""
+    assert (
+        codes(
+            routing=route("large", f"{AMOUNT} >= 200", "sms")
+            + route("security", 'message.scene == "security"', "push", "sms")
+            + route("small", f"{AMOUNT} < 200", "push")
+            + DEFAULT,
+            fatigue=limit("weekly", MARKETING, max=1, window="7d") + limit("daily", MARKETING, max=1, channel="sms"),
+            interception=rule(
+                "night", f"{MARKETING} && now.local_hour < 9", "{hold: {until: '09:00', reason: QUIET_HOURS}}"
+            ),
+            budget=rule("price", MARKETING, "{charge: {account: a, amount: 1, unit: COUNT, channel: sms}}"),
+        )
+        == []
+    )
+
+
+def test_a_rule_that_two_others_leave_nothing_for_is_unreachable() -> None:
+    """Neither takes all of its messages, together they do; they are named."""
+    routes = route("a", f"{AMOUNT} >= 200", "sms") + route("b", f"{AMOUNT} < 300", "push")
+    (issue,) = found("error", routing=routes + route("c", f"{AMOUNT} > 0", "mail") + DEFAULT)
+
+    assert (issue.code, issue.severity, issue.line) == ("unreachable", Severity.ERROR, 11)
+    assert '"a" and "b" before it together take every message' in issue.message
+    assert [other.line for other in issue.related] == [3, 7]
+
+
+def test_a_route_for_messages_that_are_all_dropped_is_unreachable() -> None:
+    """Interception comes first."""
+    drops = rule("none", SERVICE, "{drop: {reason: BLOCKED}}")
+    assert codes(interception=drops, routing=route("a", f"{SERVICE} && user.known", "sms") + DEFAULT) == [
+        ("unreachable", 3)
+    ]
+
+
+def test_messages_that_no_rule_takes_are_shown() -> None:
+    """With one of them; and a last rule without a condition is not needed where the others take all."""
+    holes = route("a", f"{AMOUNT} >= 200", "sms") + route(
+        "b", f"!has(message.params.amount) || {AMOUNT[30:]} < 100", "push"
+    )
+    parsed, ruleset = version_of(routing=holes)
+    (issue,) = [one for one in find(parsed, ruleset) if one.severity is Severity.WARNING]
+
+    assert issue.code == "no-default-route"
+    assert matched_by(ruleset, issue) == frozenset()
+    assert codes(routing=holes.replace("< 100", "< 200")) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        (f"{AMOUNT} >= 100 && {AMOUNT[30:]} < 300", f"{AMOUNT} >= 200", True),
+        (f"{AMOUNT} >= 200", f"{AMOUNT} >= 100", False),
+        (f"{AMOUNT} >= 200", f"{AMOUNT} <= 200", True),
+        (f"{AMOUNT} >= 200", f"{AMOUNT} < 200", False),
+        ('message.line in ["a", "b"]', 'message.line in ["b", "c"]', True),
+    ],
+)
+def test_routes_whose_bounds_overlap_are_shown_with_a_message(first: str, second: str, told: bool) -> None:
+    """Two rules about the same facts that cover each other in part; an exception inside a rule is as it should be."""
+    parsed, ruleset = version_of(routing=route("a", first, "sms") + route("b", second, "mail") + DEFAULT)
+    issues = [issue for issue in find(parsed, ruleset) if issue.severity is Severity.WARNING]
+
+    assert [issue.code for issue in issues] == ["overlap"] * told
+    for issue in issues:
+        assert issue.line == 7
+        assert {"a", "b"} <= matched_by(ruleset, issue)
+
+
+def test_precedence_between_rules_about_different_facts_is_only_a_note() -> None:
+    """Which of two independent rules stands first is a decision, not a slip."""
+    routes = route("a", 'message.scene == "x"', "sms") + route("b", SERVICE, "mail") + DEFAULT
+    parsed, ruleset = version_of(routing=routes)
+    issues = find(parsed, ruleset)
+
+    assert [(issue.code, issue.severity) for issue in issues] == [("overlap", Severity.NOTE)]
+    assert {"a", "b"} <= matched_by(ruleset, issues[0])
+
+
+def test_a_route_that_changes_nothing_is_noted() -> None:
+    """Without it the next rule does the same with its messages."""
+    routes = route("a", f"{SERVICE} && user.known", "sms") + route("b", SERVICE, "sms") + DEFAULT
+    assert codes("note", routing=routes) == [("redundant", 3)]
+    between = (
+        route("a", f"{SERVICE} && user.known", "sms") + route("m", "user.known", "mail") + route("b", SERVICE, "sms")
+    )
+    assert ("redundant", 3) not in codes("note", routing=between)
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        (f"{SERVICE} || (message.line == 'a' && message.line == 'b')", [("never-true", 5)]),
+        (f"{SERVICE} && (now.local_hour < 12 || now.local_hour >= 10)", [("always-true", 5)]),
+        (f"{SERVICE} && now.local_hour >= 0", [("always-true", 5)]),
+        (f"{SERVICE} && !(message.scene == 'a' && message.scene.startsWith('b'))", [("never-true", 5)]),
+        (f"{SERVICE} && (now.local_hour < 10 || now.local_hour >= 12)", []),
+    ],
+)
+def test_a_part_that_never_or_always_holds_is_told(when: str, told: list[tuple[str, int]]) -> None:
+    """Though the whole condition may well hold, or not."""
+    assert codes(routing=route("a", when, "sms") + DEFAULT) == told
+
+
+def test_an_interception_that_others_make_superfluous_is_redundant() -> None:
+    """Covered by two rules together, or by a drop; of two that are the same the later one is told of."""
+    then = "{exclude: {channels: [sms], reason: BLOCKED}}"
+    split = rule("a", f"{SERVICE} && now.local_hour < 12", then) + rule("b", f"{SERVICE} && now.local_hour >= 10", then)
+    assert codes(interception=split + rule("c", f"{SERVICE} && user.known", then)) == [("redundant", 11)]
+    assert codes(interception=rule("a", SERVICE, then) + rule("b", SERVICE, then)) == [("redundant", 7)]
+    drops = rule("d", SERVICE, "{drop: {reason: BLOCKED}}")
+    assert ("redundant", 7) in codes(interception=drops + rule("a", f"{SERVICE} && user.known", then))
+    assert codes(interception=split) == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "dead"),
+    [
+        (limit("a", MARKETING, max=3) + limit("b", MARKETING, max=5), [7]),
+        (limit("a", MARKETING, max=5) + limit("b", MARKETING, max=3), [3]),
+        (limit("a", "user.known", max=3) + limit("b", MARKETING, max=5), []),
+        (limit("a", MARKETING, max=3) + limit("b", f"{MARKETING} && user.known", max=5), [7]),
+        (limit("a", MARKETING, max=3) + limit("b", f"{MARKETING} && user.known", max=4), []),
+        (
+            limit("a", MARKETING, window="day") + limit("b", f"{MARKETING} && user.known", window="day"),
+            [7],
+        ),
+        (limit("a", MARKETING, max=1, window="7d") + limit("b", MARKETING, max=3, window="1d"), [7]),
+        (limit("a", MARKETING, max=3, per="[user, line]") + limit("b", MARKETING, max=5), []),
+        (limit("a", MARKETING, max=3) + limit("b", MARKETING, max=5, per="[user, line]"), [7]),
+        (limit("a", MARKETING, max=3, channel="sms") + limit("b", MARKETING, max=5), []),
+        (limit("a", MARKETING, max=3, otherwise="hold") + limit("b", MARKETING, max=5), []),
+        (limit("a", MARKETING, max=3, window="1d", min_interval="24h"), [6]),
+        (limit("a", MARKETING, max=1, window="7d", min_interval="24h"), [6]),
+        (limit("a", MARKETING, max=3, window="7d", min_interval="24h"), []),
+        (limit("a", MARKETING, max=3) + limit("b", MARKETING, name="a", max=5), [7]),
+        (limit("a", MARKETING, max=3) + limit("b", "user.known", name="a", max=5), []),
+    ],
+)
+def test_a_limit_that_never_refuses_is_dead(limits: str, dead: list[int]) -> None:
+    """Since another refuses first, a rule of the same name is stricter, or its own interval leaves no room."""
+    lines = [line for code, line in codes(fatigue=limits) if code == "dead-limit"]
+    assert [(line - 3) // 4 for line in lines] == [(line - 3) // 4 for line in dead]
+
+
+def test_an_effect_on_a_channel_that_is_never_used_is_told() -> None:
+    """A limit, a price, an exclusion for messages that routing sends another way."""
+    routes = route("a", MARKETING, "push") + DEFAULT
+    charge = "{charge: {account: a, amount: 1, unit: COUNT, channel: sms}}"
+    assert codes(routing=routes, fatigue=limit("l", MARKETING, channel="sms")) == [("dead-limit", 6)]
+    assert codes(routing=routes, budget=rule("c", MARKETING, charge)) == [("no-effect", 6)]
+    assert codes(routing=routes, budget=rule("c", "user.known", charge)) == []
+    excluded = rule("e", f'{MARKETING} && channel.name == "mail"', "{exclude: {reason: BLOCKED}}")
+    assert codes(routing=routes, interception=excluded) == [("no-effect", 6)]
+
+
+TABLE = """
+- id: t
+  {head}
+  table:
+    columns: [message.params.amount, message.line, then.distribute.to]
+    rows:
+"""
+
+
+def table(*rows: str, head: str = "doc: A table") -> str:
+    """A routing table by amount and line."""
+    return TABLE.format(head=head) + "".join(f"      - {row}\n" for row in rows)
+
+
+def test_a_gap_of_a_table_is_shown_with_a_message() -> None:
+    """A value between two rows that is in neither; a row for what is absent is a row too."""
+    rows = ('["[200..)", -, sms]', '["[0..199]", -, mail]', '["(..0)", -, mail]', "[absent, -, sms]")
+    parsed, ruleset = version_of(routing=table(*rows) + DEFAULT[1:])
+    (issue,) = [one for one in find(parsed, ruleset) if one.severity is Severity.WARNING]
+
+    assert issue.code == "table-gap"
+    assert 199 < json.loads(issue.witness)["message"]["params"]["amount"] < 200
+    assert matched_by(ruleset, issue) == {"default"}
+    assert codes(routing=table(*rows).replace("199]", "200)") + DEFAULT[1:]) == [("unreachable", 12)]
+    assert codes(routing=table(*rows, head="complete: false") + DEFAULT[1:]) == []
+
+
+def test_rows_that_overlap_are_shown_with_a_message() -> None:
+    """In part, with other effects: a warning. If the table says unique, any overlap is an error; if first, none is."""
+    rows = ('["[200..)", -, sms]', '["[0..200]", -, mail]', "[-, -, push]")
+    parsed, ruleset = version_of(routing=table(*rows))
+    (issue,) = [one for one in find(parsed, ruleset) if one.severity is Severity.WARNING]
+
+    assert (issue.code, issue.line) == ("table-overlap", 9)
+    assert {"t-1", "t-2"} <= matched_by(ruleset, issue)
+    assert json.loads(issue.witness)["message"]["params"]["amount"] == 200
+    assert codes(routing=table(*rows, head="hit: first")) == []
+    assert codes(routing=table(*rows, head="hit: unique")) == [("table-overlap", n) for n in (9, 10, 10)]
+
+
+def test_a_hole_between_rows_of_limits_is_told_though_not_all_messages_need_one() -> None:
+    """Outside of its values a table of another family may say nothing."""
+    rows = """
+- id: t
+  then: {limit: {name: l, per: [user], window: 1d}}
+  table:
+    columns: [message.params.level, then.limit.max]
+    rows:
+      - ["[0..10)", 3]
+      - ["[11..20)", 5]
+"""
+    (issue,) = found(fatigue=rows)
+
+    assert issue.code == "table-gap"
+    assert json.loads(issue.witness)["message"]["params"]["level"] == 10
+    assert codes(fatigue=rows.replace("[11..", "[10..")) == []
