@@ -6,7 +6,7 @@ YEAR := data/year
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run serve test check format pytest rules stubs lock bench clean
+.PHONY: help setup run serve test check format pytest rules schemas stubs lock bench clean
 
 help:      ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -39,8 +39,12 @@ pytest: setup ## the tests alone
 	$(BIN)/python -m pytest
 
 rules: setup ## check the served rules, run their tests, and see that these reach every condition and notice mistakes
-	$(BIN)/signalbox rules check
+	$(BIN)/signalbox rules check --strict
+	$(BIN)/signalbox rules fmt --check
 	$(BIN)/signalbox rules test --coverage --fail-under 100 --mutate --mutate-under 97
+
+schemas: setup ## make the JSON Schemas of docs/schemas anew
+	$(BIN)/signalbox rules schema --dir docs/schemas
 
 stubs: setup ## make the Python stubs of proto/ anew
 	$(BIN)/python scripts/stubs.py
@@ -51,6 +55,7 @@ lock: setup ## pin the packages of pyproject.toml anew (UPGRADE=1 takes newer on
 bench: setup ## the benchmarks, each with its yardstick
 	$(BIN)/python bench/match.py
 	$(BIN)/python bench/cases.py
+	$(BIN)/python bench/check.py
 	$(BIN)/python bench/evaluate.py
 	$(BIN)/python bench/reload.py
 	$(BIN)/python bench/send.py

@@ -69,8 +69,8 @@ def fmt(paths: tuple[Path, ...], check: bool, diff: bool, as_json: bool) -> None
     for file in dict.fromkeys(files):
         _look_at(file, outcome)
     if not (check or diff):
-        for file, before, after in outcome.changed:
-            file.write(before, after)
+        for file, _, made in outcome.changed:
+            file.write(made)
     _tell(outcome, check, diff, as_json)
     if outcome.left or (check and outcome.changed):
         click.get_current_context().exit(PROBLEMS)
@@ -83,7 +83,10 @@ def _usual() -> list[Path]:
     if stable is None:
         raise CannotStart(f"{root / ROLLOUT} names no version", "name the files: signalbox rules fmt rules/2026.12.0")
     tests = tests_of(root / stable)
-    return [root / stable, *([tests] if tests.is_dir() else [])]
+    here = Path.cwd()
+    return [
+        one.relative_to(here) if one.is_relative_to(here) else one for one in (root / stable, tests) if one.is_dir()
+    ]
 
 
 def _refuse_served(files: list[RuleFile]) -> None:

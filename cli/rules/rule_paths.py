@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Final
@@ -26,19 +27,19 @@ class RuleFile:
     kind: FileKind
     content: bytes
 
-    def write(self, before: str, after: str) -> None:
-        """Put another content in its place, all at once, with the same rights. Raises BrokenOff.
+    def write(self, text: str) -> None:
+        """Put another text in its place, all at once, with the same rights. Raises BrokenOff.
 
-        `before` is what `after` was made of; a file that has changed since is left alone.
+        A file that has changed since it was read is left alone.
         """
         place = self.path.resolve()
         try:
-            if place.read_bytes() != self.content or not before:
+            if place.read_bytes() != self.content:
                 raise BrokenOff(f"{self.path} was changed by somebody else meanwhile; run the command again")
             handle, beside = mkstemp(prefix=f".{place.name}.", dir=place.parent)
             try:
                 with open(handle, "wb") as file:
-                    file.write(after.encode())
+                    file.write(text.encode())
                     os.fchmod(file.fileno(), place.stat().st_mode & 0o7777)
                     file.flush()
                     os.fsync(file.fileno())
@@ -95,4 +96,9 @@ def is_served(file: RuleFile) -> bool:
         return False
     folder = file.path.resolve().parent
     folder = folder.parent if folder.name in (DEFINE, OVERRIDES) else folder
-    return read_rollout(folder.parent / ROLLOUT).stable == folder.name
+    return _stable(folder.parent) == folder.name
+
+
+@cache
+def _stable(rules: Path) -> str | None:
+    return read_rollout(rules / ROLLOUT).stable

@@ -47,7 +47,7 @@ class FileKind(Enum):
 
 def kind_of(folder: str, name: str, text: str) -> FileKind | None:
     """Tell what a file holds by the name of its folder, its own, and how it begins; None for none of ours."""
-    if not name.endswith((".yaml", ".yml")):
+    if not name.endswith(".yaml"):
         return None
     if folder in (DEFINE, OVERRIDES):
         return FileKind.DEFINITIONS if folder == DEFINE else FileKind.OVERRIDE
@@ -94,7 +94,14 @@ def _laid_out(text: str, kind: FileKind) -> str:
 
 def _owners(top: Slot) -> list[tuple[Path, str]]:
     """Return all comments with what they belong to."""
-    return [(path, remark.text) for path, remark in top.remarks()]
+    return [(_outermost(path), remark.text) for path, remark in top.remarks()]
+
+
+def _outermost(path: Path) -> Path:
+    """Return the way to the item that begins with what is at a path: the first item of an item is on its line."""
+    while len(path) > 1 and path[-1] == 0 and isinstance(path[-2], int):
+        path = path[:-1]
+    return path
 
 
 def _comments(top: Slot) -> list[str]:
@@ -118,7 +125,7 @@ def _check_conditions(node: Node, kind: FileKind, path: Path, issues: Issues) ->
     elif isinstance(node, Sequence):
         for at, item in enumerate(node.items):
             _check_conditions(item, kind, (*path, at), issues)
-    elif _is_condition(kind, path) and node.text.strip():
+    elif _is_condition(kind, path) and node.text.strip() and spaced(node.text) is None:
         try:
             parse(node.text)
         except SyntaxProblem as problem:

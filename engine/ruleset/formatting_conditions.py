@@ -61,7 +61,8 @@ def kept(lines: Sequence[str], width: int) -> list[str] | None:
 
 def _with_same_meaning(made: str, text: str) -> str | None:
     try:
-        return made if parse(made) == parse(text) else None
+        tree = parse(made)
+        return made if text == made or parse(text) == tree else None
     except SyntaxProblem:
         return None
 

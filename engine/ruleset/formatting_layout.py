@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from engine.ruleset.documents import Scalar
+from engine.ruleset.documents import Scalar, plain_value
 from engine.ruleset.flow_text import flow_text
 from engine.ruleset.formatting_conditions import broken, kept, spaced
 from engine.ruleset.formatting_tree import Group, Leaf, Path, Remark, Slot, Unsafe
@@ -32,7 +32,7 @@ class Layout:
     def file(self, top: Slot) -> str:
         """Return the whole file."""
         assert isinstance(top.value, Group), "seen when it was read"
-        lines = self._group(top.value, 0) or [self._line(top, 0) or ""]
+        lines = self._group(top.value, 0) if top.value.slots else [self._short(top.value, ()) or ""]
         while lines and not lines[0]:
             del lines[0]
         return "\n".join(lines) + "\n"
@@ -47,24 +47,37 @@ class Layout:
 
     def _slot(self, slot: Slot, indent: int) -> list[str]:
         """Write a slot with all that belongs to it."""
-        body = self._body(slot, indent)
-        if slot.key is None and isinstance(slot.value, Group) and len(body) > 1:
-            body = [*_own_lines(slot.beside, indent), *body]  # the first line belongs to what is inside
+        body = self._line(slot, indent)
+        if body is None and slot.key is None:  # the first line belongs to what is inside
+            body = [*_own_lines(slot.beside, indent), *self._below(slot, indent)]
+        elif body is None:
+            body = _beside(self._below(slot, indent), slot.beside)
         else:
             body = _beside(body, slot.beside)
         return [*_own_lines(slot.before, indent), *([""] if slot.gap else []), *body]
 
-    def _body(self, slot: Slot, indent: int) -> list[str]:
-        head = " " * indent + ("-" if slot.key is None else f"{self._key(slot.key)}:")
+    def _head(self, slot: Slot, indent: int) -> str:
+        return " " * indent + ("-" if slot.key is None else f"{self._key(slot.key)}:")
+
+    def _line(self, slot: Slot, indent: int) -> list[str] | None:
+        """Write a slot that holds a single value, or brackets that fit on its line; None for any other."""
+        head = self._head(slot, indent)
         if isinstance(slot.value, Leaf):
             return self._leaf(slot.value, head, indent, slot.path)
-        line = self._line(slot, indent)
-        if (line is not None and len(head) + 1 + len(line) <= WIDTH) or not slot.value.slots:
-            return [f"{head} {line or '{}'}"]
-        below = self._group(slot.value, indent + STEP)
-        if slot.key is None:
-            return [f"{head} {below[0].lstrip()}", *below[1:]]
-        return [head, *below]
+        text = self._short(slot.value, slot.path)
+        if text is not None and (len(head) + 1 + len(text) <= WIDTH or not slot.value.slots):
+            return [f"{head} {text}"]
+        return None
+
+    def _below(self, slot: Slot, indent: int) -> list[str]:
+        """Write a slot with what it holds on lines of its own."""
+        assert isinstance(slot.value, Group), "a single value has its line"
+        head, below = self._head(slot, indent), self._group(slot.value, indent + STEP)
+        if slot.key is not None:
+            return [head, *below]
+        first = next(at for at, line in enumerate(below) if not line.lstrip().startswith("#"))
+        above = [" " * indent + line.lstrip() for line in below[:first]]  # what is before the first is before the item
+        return [*above, f"{head} {below[first].lstrip()}", *below[first + 1 :]]
 
     def _aligned(self, group: Group, indent: int) -> list[str] | None:
         """Write the slots of a group with what is in them under each other; None if that cannot be."""
@@ -92,11 +105,6 @@ class Layout:
         ]
 
     # ---- values on one line ----
-
-    def _line(self, slot: Slot, indent: int) -> str | None:
-        """Return a list or group in brackets; None if its author did not write it so, or comments are in it."""
-        del indent
-        return self._short(slot.value, slot.path)
 
     def _short(self, value: Leaf | Group, path: Path) -> str | None:
         if isinstance(value, Leaf):
@@ -143,16 +151,17 @@ class Layout:
 
     def _condition(self, leaf: Leaf, text: str, head: str, indent: int) -> list[str]:
         width = WIDTH - indent - STEP
-        word: str | None
         if leaf.node.style in ("|", ">"):
             raw = [line.strip() for line in self.text[leaf.start : leaf.end].split("\n")[1:]]
             lines = kept([line for line in raw if line], width)
             if lines is not None and len(lines) > 1:
                 return _folded(head, lines, indent)
-            word = text if _PLAIN.fullmatch(text) else None
+            words = []
         else:
-            word = _quoted_like(leaf.node, text, in_brackets=False, or_none=True)
-        if word is not None and len(head) + 1 + len(word) <= WIDTH:
+            words = [_quoted_like(leaf.node, text, in_brackets=False)] * (not leaf.node.is_plain)
+        words += [text] * _can_be_plain(leaf.node, text)
+        word = next((word for word in words if len(head) + 1 + len(word) <= WIDTH), None)
+        if word is not None:
             return [f"{head} {word}"]
         return _folded(head, broken(text, width), indent)
 
@@ -216,15 +225,17 @@ def _filled(text: str, width: int) -> list[str]:
     return lines
 
 
-def _quoted_like(node: Scalar, text: str, in_brackets: bool, or_none: bool = False) -> str | None:
-    """Write a text on one line as the value was written: plain if it was and can be, else in its quotes.
+def _can_be_plain(node: Scalar, text: str) -> bool:
+    """Tell whether a text can stand without quotes and is the same kind of value then as `node`."""
+    if node.is_plain and node.text == text:
+        return "\n" not in text
+    return _PLAIN.fullmatch(text) is not None and isinstance(plain_value(text), str)
 
-    `or_none`: give None instead of quotes that the value did not have.
-    """
-    if node.is_plain and _PLAIN.fullmatch(text) and not (in_brackets and _BRACKETS.search(text)):
+
+def _quoted_like(node: Scalar, text: str, in_brackets: bool) -> str:
+    """Write a text on one line as the value was written: plain if it was and can be, else in quotes."""
+    if node.is_plain and _can_be_plain(node, text) and not (in_brackets and _BRACKETS.search(text)):
         return text
-    if node.is_plain and or_none:
-        return None
     if node.style == '"' or "\n" in text or not text.isprintable():
         quoted = flow_text(f"{text}\n")  # which surely needs quotes
         return quoted.removesuffix('\\n"') + '"'

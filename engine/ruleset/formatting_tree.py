@@ -14,6 +14,7 @@ Path = tuple[str | int, ...]
 """The way to a value from the top: names of fields, positions in lists."""
 
 _COMMENT: Final = re.compile(r"#[^\n]*")
+_PADDED: Final = re.compile(r", {2,}\S")
 _DIRECTIVE: Final = re.compile(r"^%", re.MULTILINE)
 _HEADER: Final = re.compile(r"[|>][-+0-9]*[ \t]*(?P<comment>#[^\n]*)?")
 
@@ -154,7 +155,7 @@ class _Reader:
         name = len(group.slots) if key is None else key.text
         slot = Slot((*owner.path, name), key, Leaf(Scalar("", "", node.span), start), start, group)
         # The first field of an item stands on the item's line: what is before it is before the item.
-        is_first = bool(owner.path) and owner.key is None and owner.start == start
+        is_first = bool(owner.path) and owner.key is None and not group.slots
         slot.gap = not group.is_flow and not is_first and self._is_gap(start)
         group.slots.append(slot)
         if key is not None:
@@ -251,6 +252,7 @@ def _place_in_brackets(remark: Remark, owner: Slot, group: Group) -> None:
     elif remark.alone:
         group.foot.append(remark)
     else:
+        remark.column = 0  # which meant nothing in brackets
         (preceding or owner).beside.append(remark)
 
 
@@ -287,9 +289,9 @@ def _is_aligned(group: Group, text: str) -> bool:
         ends = [slot.key.span.end - slot.start for slot in group.slots if slot.key is not None]
         return len(set(ends)) > 1 and _are_level([[slot.start, slot.value.start] for slot in group.slots], text)
     rows = [slot.value.slots for slot in group.slots if isinstance(slot.value, Group) and slot.value.is_flow]
-    if len(rows) < len(group.slots) or any(slot.key for row in rows for slot in row) or not rows[0]:
+    if len(rows) < len(group.slots) or any(slot.key for row in rows for slot in row) or not all(rows):
         return False
-    padded = any(re.match(r",(?: {2,})\S", text[a.value.end :]) for row in rows for a in row[:-1])
+    padded = any(_PADDED.match(text, a.value.end) for row in rows for a in row[:-1])
     return padded and _are_level([[slot.start for slot in row] for row in rows], text)
 
 

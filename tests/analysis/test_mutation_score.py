@@ -277,3 +277,20 @@ def test_every_mutant_passes_the_check_of_every_load() -> None:
             rules = {rule.index: rule for rule in (*parsed.rules, *mutant.changed)}
             found = check(replace(raw, rules=tuple(rules.values())))
             assert not found.has_errors, (mutant.text, found.issues)
+
+
+def test_a_message_is_told_for_questions_about_the_items_of_a_list() -> None:
+    """Where the classes give no witness, values next to the constants are tried."""
+    parsed = version(
+        routing="""
+            - id: vip
+              when: has(user.tags) && user.tags.exists(t, t.lowerAscii() == "vip" || size(t) > 3)
+              then: {distribute: {to: sms}}
+            - {id: rest, then: {distribute: {to: push}}}
+        """
+    )
+
+    found = scored(parsed, "- {name: any, given: {}, expect: {verdict: SEND}}", only="vip")
+
+    assert [change(one.mutant) for one in found.survivors if one.given is None] == []
+    assert "t.lowerAscii() -> t" in surviving(found)

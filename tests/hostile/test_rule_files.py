@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from cli.main import signalbox
@@ -31,17 +31,17 @@ from tests.ruleset.strategies import FACTS_YAML, conditions
 
 BASES = good_versions()
 BOUND_S = 20.0
-"""No version of these sizes may take longer to check, on a machine that has other things to do."""
+"""No version of these sizes may take more processor time to check, in seconds."""
 
 
 def compiled(files: Files) -> tuple[Issue, ...]:
     """Compile a version, ask all questions about it that `rules check` does, and look at everything that is told."""
-    began = time.monotonic()
+    began = time.process_time()
     parsed = check(parse_version("2026.11.1", files))
     ruleset = compile_parsed(parsed).ruleset
     assert (ruleset is None) == any(issue.severity is Severity.ERROR for issue in parsed.issues)
     found = (*parsed.issues, *(find(parsed, ruleset) if ruleset is not None else ()))
-    assert time.monotonic() - began < BOUND_S
+    assert time.process_time() - began < BOUND_S
     assert len(found) <= 2 * (MAX_ISSUES + 1)
     for issue in found:
         assert min(issue.line, issue.column, issue.width, issue.caret) >= 1, issue
@@ -120,7 +120,7 @@ def test_any_expression_is_a_condition(seed: int) -> None:
         compiled(conditioned(random))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, phases=[Phase.generate])  # each takes a second: shrinking one would take an hour
 @given(st.lists(conditions(Scope.MESSAGE), min_size=1, max_size=6), st.integers(0, 3))
 def test_any_conditions_that_fit_in_their_types_are_compared(whens: list[str], same: int) -> None:
     """What is asked about all messages at once has an end, and every example reads back as it is."""

@@ -6,7 +6,7 @@ is equivalent: no decision can show it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from engine.analysis.formulas import (
     NEVER,
@@ -16,7 +16,6 @@ from engine.analysis.formulas import (
     Holds,
     all_of,
     any_of,
-    conditions_in,
     differs,
     none_of,
 )
@@ -92,9 +91,15 @@ def matches(rule: Rule, channel: str = "") -> Formula:
     return Holds(Condition(rule.when, rule.scope, channel if of_channel else ""))
 
 
-def extra_conditions(formulas: Iterable[Formula]) -> Iterable[Condition]:
-    """Return the conditions of formulas, to be put into a space beside those of the rules."""
-    return dict.fromkeys(one for formula in formulas for one in conditions_in(formula))
+def extra_conditions(mutants: Iterable[Mutant], channels: Sequence[str]) -> Iterator[Condition]:
+    """Give the conditions of mutants, to be put into a space beside those of the rules."""
+    for rule in (rule for mutant in mutants for rule in mutant.changed if rule.family != "breaker"):
+        if rule.when is NOTHING:
+            continue
+        if rule.scope is Scope.CHANNEL:
+            yield from (Condition(rule.when, rule.scope, channel) for channel in channels)
+        else:
+            yield Condition(rule.when, rule.scope)
 
 
 def _apart(mutant: Mutant, channel: str) -> Formula:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from engine.analysis.formulas import Formula
+from engine.analysis.mutation.guesses import Guesses
 from engine.analysis.mutation.mutant import CONDITION_KINDS, Mutant
 from engine.analysis.mutation.outcomes import Expected, Outcomes, tellings
 from engine.analysis.mutation.relevance import Relevance, extra_conditions
@@ -25,7 +25,7 @@ Given = Mapping[str, Any]
 _MOST_CASES: Final = 6
 """Cases that reach the mutant and are tried with other surroundings."""
 
-_MOST_TRIED: Final = 400
+_MOST_TRIED: Final = 250
 """Messages that are judged in search of one that tells a mutant."""
 
 MOST_JUDGED: Final = 10_000
@@ -66,14 +66,13 @@ class Survivors:
         """Give each mutant with what would notice it, as far as that is found; None: it is proved that nothing can."""
         for begin in range(0, len(mutants), _BATCH):
             batch = mutants[begin : begin + _BATCH]
-            formulas = [self._relevance.formula(mutant) for mutant in batch]
-            asked = [formula for formula in formulas if formula is not None]
-            space = Space(self._ruleset, extra_conditions(asked)) if asked else None
-            for mutant, formula in zip(batch, formulas, strict=True):
-                yield mutant, self._look(mutant, formula, space)
+            space = Space(self._ruleset, extra_conditions(batch, self._ruleset.channels))
+            for mutant in batch:
+                yield mutant, self._look(mutant, space)
 
-    def _look(self, mutant: Mutant, formula: Formula | None, space: Space | None) -> Survivor | None:
-        if formula is None or space is None:
+    def _look(self, mutant: Mutant, space: Space) -> Survivor | None:
+        formula = self._relevance.formula(mutant)
+        if formula is None:
             return self._window(mutant, self._outcomes(mutant))
         if not space.is_possible(formula):
             return None
@@ -88,7 +87,7 @@ class Survivors:
     def _outcomes(self, mutant: Mutant) -> Outcomes:
         return Outcomes(self._trial.mutation.ruleset(mutant.changed))
 
-    def _candidates(self, mutant: Mutant, bases: Iterable[Given]) -> Iterator[tuple[Given, Case | None]]:
+    def _candidates(self, mutant: Mutant, bases: Sequence[Given]) -> Iterator[tuple[Given, Case | None]]:
         """Give what to judge: the cases that reach the mutant, then the witness and they with other surroundings."""
         touched = [one.case for one in self._trial.touched(mutant) if not one.case.steps]
         touched.sort(key=lambda case: len(str(case.given)))
@@ -101,6 +100,9 @@ class Survivors:
                     seen.add(repr(twisted))
                     yield twisted, None
                     yield from self._paid(twisted, mutant)
+        if mutant.kind in (*CONDITION_KINDS, "rule"):
+            for given in Guesses([mutant.rule, *mutant.changed], self._ruleset.schema).givens(next(iter(bases), {})):
+                yield given, None
 
     def _paid(self, given: Given, mutant: Mutant) -> Iterator[tuple[Given, None]]:
         if mutant.kind == "unit" and isinstance(mutant.rule.effect, Charge):
