@@ -13,7 +13,7 @@ WIDTH: Final = 200
 
 def wide_console() -> Console:
     """Return the console for standard output; off a terminal nothing is wrapped, unless COLUMNS asks for it."""
-    console = Console()
+    console = Console(emoji=False)  # a place such as file.yaml:100:7 is none
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width, console.soft_wrap = WIDTH, True
     return console

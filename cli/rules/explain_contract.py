@@ -58,7 +58,8 @@ def of_contract(written: Mapping[str, Any], name: str, ruleset: RuleSet) -> Ques
     try:
         return _asked(request, ruleset)
     except InvalidInput as error:
-        raise CannotStart(f"{name}: {error}") from error
+        hint = "the message of a rule test, which may leave fields out, stands under message:"
+        raise CannotStart(f"{name}: {error}", "" if "message" in written else hint) from error
 
 
 def _asked(request: contract.EvaluateRequest, ruleset: RuleSet) -> Question:

@@ -118,12 +118,12 @@ def show_mutation(console: Console, mutated: Mutated) -> None:
         console.print("\n[bold]Survivors[/]: mistakes that no case notices", highlight=False)
     for survivor in mutated.score.survivors:
         for line in survivor_lines(survivor):
-            console.print(line, highlight=False, soft_wrap=True, emoji=False)
+            console.print(line, highlight=False, soft_wrap=True)
     if mutated.score.equivalent:
         text = "Equivalent, and not counted: no message is decided otherwise"
         console.print(f"\n[bold]{text}[/]", highlight=False)
     for mutant in mutated.score.equivalent:
-        console.print(f"  {escape(mutant.text)}", highlight=False, soft_wrap=True, emoji=False)
+        console.print(f"  {escape(mutant.text)}", highlight=False, soft_wrap=True)
 
 
 def _table(mutated: Mutated) -> Table:

@@ -34,9 +34,9 @@ def show_failure(console: Console, ran: Ran) -> None:
     result = ran.result
     where = f"{result.file}:{result.line}"
     console.print(f"[red]failed[/] [bold]{escape(result.name)}[/] ({escape(where)})", highlight=False, soft_wrap=True)
-    for step in result.steps:
-        if step.passed:
-            continue
+    for number, step in enumerate(step for step in result.steps if not step.passed):
+        if number:
+            console.print()
         if step.name:
             console.print(f"  [bold]{escape(step.name)}[/]", highlight=False)
         width = max(len(one.key) for one in step.found)
@@ -60,5 +60,5 @@ def _lines(one: Difference, width: int) -> list[str]:
 def failure_text(ran: Ran) -> str:
     """Return the same without colours, for files and for pytest."""
     text = StringIO()
-    show_failure(Console(file=text, width=_PLAIN_WIDTH, color_system=None), ran)
+    show_failure(Console(file=text, width=_PLAIN_WIDTH, color_system=None, emoji=False), ran)
     return text.getvalue().rstrip("\n")

@@ -289,6 +289,9 @@ class _Visit:
                 others = [entry.name for entry in islice(entries, 1_000) if os.path.isdir(entry.path)]
         except OSError:
             return "check the path"
+        inside = self.path.parent / "rules" / self.path.name
+        if inside.is_dir():
+            return f'did you mean "{printable(str(inside))}"?'
         near = closest(self.path.name, sorted(others))
         return f'did you mean "{printable(near)}"?' if near else "check the path"
 

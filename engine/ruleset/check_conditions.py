@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from typing import Final
 
 from engine.ruleset.condition_text import ConditionText
+from engine.ruleset.fact_types import Scope
 from engine.ruleset.facts_schema import FactsSchema
 from engine.ruleset.issues import Issues, Related
 from engine.ruleset.logic import Answer, Failure, always_true, can_err, never_true
 from engine.ruleset.rules import Placed, Rule
 from engine.ruleset.source import Span
-from engine.ruleset.syntax import Call, Expr
+from engine.ruleset.syntax import Call, Expr, Type
 
 _MOST_COMPLAINTS: Final = 5
 """Facts of one condition that are told to be missing their has()."""
+
+_MOST_PARTS: Final = 8
+"""Parts of a condition that never holds which are looked at one by one, and two by two."""
+
+_OTHER_SIGN: Final = "is an && meant to be an ||, or a < a >?"
+_EXCLUDE: Final = f"two of its parts exclude each other; {_OTHER_SIGN}"
+_NO_SUCH: Final = "no message has such a value: look at its numbers, words and signs"
 
 
 def check_condition(rule: Rule, placed: Placed, schema: FactsSchema, issues: Issues) -> bool:
@@ -30,16 +39,62 @@ def check_condition(rule: Rule, placed: Placed, schema: FactsSchema, issues: Iss
         _may_err(rule, placed, placed.when, schema, failure, issues)
     whole = placed.when.whole
     if never_true(rule.when, schema, rule.scope) is Answer.YES:
-        hint = "two of its parts exclude each other; is an && meant to be an ||, or a < a >?"
+        hint, culprits = _EXCLUDE, []
         if placed.is_special:
             hint = "two of its parts exclude each other, and which messages its override is for is one of them"
         elif placed.is_guarded:
             hint = "its parts exclude each other, or overrides take all its messages: remove it and their replaces:"
-        issues.error("never-true", whole, "this condition never holds, whatever the facts are", hint)
+        else:
+            culprits = _culprits(rule.when, schema, rule.scope)
+        _never(placed.when, culprits, hint, issues)
     elif always_true(rule.when, schema, rule.scope) is Answer.YES:
         hint = "leave when: away if the rule is meant for everything; else, is an || meant to be an &&?"
         issues.error("always-true", whole, "this condition always holds, whatever the facts are", hint)
     return failure.answer is not Answer.NO
+
+
+def _culprits(when: Expr, schema: FactsSchema, scope: Scope) -> list[Expr]:
+    """The part between two && that never holds by itself, or two that exclude each other; [] if there are no such."""
+    parts = _conjuncts(when)[:_MOST_PARTS]
+    for part in parts:
+        if never_true(part, schema, scope) is Answer.YES:
+            return [part]
+    for one, other in combinations(parts, 2):
+        both = Call("&&", (one, other), Type.BOOL, one.start, other.end)
+        if never_true(both, schema, scope) is Answer.YES:
+            return [one, other]
+    return []
+
+
+def _conjuncts(when: Expr) -> list[Expr]:
+    if isinstance(when, Call) and when.op == "&&":
+        return [part for arg in when.args for part in _conjuncts(arg)]
+    return [when]
+
+
+def _never(when: ConditionText, culprits: list[Expr], hint: str, issues: Issues) -> None:
+    """Tell that a condition never holds, at the part to blame; for one in a definition, which is fine, at the rule."""
+    text = "this condition never holds, whatever the facts are"
+    places = [when.place(part.start, part.end) for part in culprits]
+    own = next((place for place in reversed(places) if _is_own(when, place)), when.whole)
+    if len(places) == 2:
+        related = [
+            Related.at(place, "the other part" if own in places else "one of the two")
+            for place in places
+            if place is not own
+        ]
+        issues.error("never-true", own, f"{text}: two of its parts exclude each other", _OTHER_SIGN, related=related)
+    elif places and len(when.text) > culprits[0].end - culprits[0].start:
+        related = [Related.at(place, "this part") for place in places if place is not own]
+        issues.error("never-true", own, f"{text}: a part of it never does", _NO_SUCH, related=related)
+    else:
+        issues.error("never-true", when.whole, text, hint)
+
+
+def _is_own(when: ConditionText, place: Span) -> bool:
+    """Whether a place lies in the condition as it was written, and not in a definition that it uses."""
+    main = when.main
+    return main is None or (place.source is main.source and main.start <= place.start <= main.end)
 
 
 def _may_err(
@@ -68,8 +123,7 @@ def _may_err(
 
 def _user(rule: Rule, placed: Placed, place: Span) -> list[Related]:
     """Name the rule when a complaint about it points somewhere else, as into a definition that it uses."""
-    main = None if placed.when is None else placed.when.main
-    if main is None or (place.source is main.source and main.start <= place.start <= main.end):
+    if placed.when is None or _is_own(placed.when, place):
         return []
     return [Related.at(placed.id, f'"{rule.id}" is the rule that uses it')]
 

@@ -122,7 +122,7 @@ def _is_expression(key: Scalar, value: Node, issues: Issues) -> bool:
     """Refuse a constant that looks like an expression: constants calculate nothing."""
     if not isinstance(value, Scalar) or not value.is_plain or not _LIKE_EXPRESSION.search(value.text):
         return False
-    text = f'"{shorten(key.text)}" is an expression; a definition is a constant or a list of constants'
+    text = f'"{shorten(key.text)}" is an expression, and here stands a constant or a list of constants'
     if _LIKE_CONDITION.search(value.text):
         hint = f"name a condition by {shorten(key.text)}: {{when: …}}; a text that looks like one stands in quotes"
     else:

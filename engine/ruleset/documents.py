@@ -274,6 +274,7 @@ class _Builder:
         first = keys.setdefault(key.text, key)
         if first is not key:
             text = f'"{key.text[:60]}" stands twice; the first is on line {first.span.line}'
-            self._error("duplicate-key", key.span, text, "keep one of them")
+            forgotten = "keep one of them, or was a new entry meant? It begins with a dash: - id: …"
+            self._error("duplicate-key", key.span, text, forgotten if key.text == "id" else "keep one of them")
             return
         parent.entries.append((key, value))

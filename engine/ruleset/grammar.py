@@ -15,6 +15,8 @@ from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedInput
 from lark.exceptions import UnexpectedToken
 from lark.lexer import PatternRE, TerminalDef
 
+from engine.ruleset.syntax_hints import hint_at
+
 MAX_LENGTH: Final = 4_000
 MAX_WRITTEN_OUT: Final = 20_000
 """Characters of a condition with its named conditions and the guards of its override."""
@@ -104,20 +106,6 @@ def _check_bounds(text: str, most: int) -> None:
             raise SyntaxProblem("too-deep", start, end, f"brackets nest deeper than {MAX_DEPTH} levels")
 
 
-_HINTS: Final = (
-    (re.compile(r"=(?!=)"), "two values are compared with =="),
-    (re.compile(r"&(?!&)"), "both sides must hold: &&"),
-    (re.compile(r"\|(?!\|)"), "one side must hold: ||"),
-    (re.compile(r"and\b", re.IGNORECASE), "and is written &&"),
-    (re.compile(r"or\b", re.IGNORECASE), "or is written ||"),
-    (re.compile(r"not\b", re.IGNORECASE), "not is written !"),
-    (re.compile(r"is\b", re.IGNORECASE), "two values are compared with =="),
-    (re.compile(r"<>|=>|=<"), "write != or >= or <="),
-    (re.compile("[\u201c\u201d\u2018\u2019\uff02\u300c\u300d]"), 'texts stand in straight quotes: "…"'),
-    (re.compile("[\uff08\uff09\uff0c\uff1d\uff01\uff1e\uff1c\uff06\uff5c]"), "a full-width sign; use its ASCII form"),
-)  # fmt: skip
-
-
 def _explain(text: str, problem: UnexpectedInput) -> NoReturn:
     """Turn Lark's error into a sentence with the place of the first character that does not fit."""
     at = getattr(problem, "pos_in_stream", None) or 0
@@ -132,5 +120,5 @@ def _explain(text: str, problem: UnexpectedInput) -> NoReturn:
         hint = "close it with the same quote on the same line; a quote inside is written with a backslash"
         raise SyntaxProblem("cel-syntax", at, len(text), "this text is not closed", hint) from None
     found = str(token) if token is not None else text[at]
-    hint = next((hint for pattern, hint in _HINTS if pattern.match(text, at)), "")
-    raise SyntaxProblem("cel-syntax", at, at + len(found), f"{found[:40]} does not fit here", hint) from None
+    shown = found[:40] if found.isprintable() else "this blank" if found.isspace() else "this sign"
+    raise SyntaxProblem("cel-syntax", at, at + len(found), f"{shown} does not fit here", hint_at(text, at)) from None

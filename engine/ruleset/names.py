@@ -82,9 +82,22 @@ def unknown_name(name: str, names: Names) -> tuple[str, str]:
             f'"{shown}": a breaker rule reads a window and the time only',
             "known: provider.* channel.* platform.* now.*",
         )
-    hint = did_you_mean(name, [*paths, *names.definitions, *names.conditions])
-    if not hint and "." not in name:
-        hint = f'a text stands in quotes: "{shown}"'
-    if not hint and root in ("message", "user"):
-        hint = "facts of one's own are declared in facts.yaml"
-    return f'unknown fact "{shown}"', hint
+    return f'unknown fact "{shown}"', _hint(name, [*paths, *names.definitions, *names.conditions])
+
+
+def _hint(name: str, known: list[str]) -> str:
+    """What to write instead of an unknown name: the nearest known one, or where such names come from."""
+    if name.startswith(("message.params.", "user.attributes.")):
+        # Two params are alike by their first words alone; what counts is what their own names have in common.
+        start = ".".join(name.split(".")[:2]) + "."
+        near = did_you_mean(name.removeprefix(start), [one.removeprefix(start) for one in known if start in one])
+        declare = "declare it in facts.yaml, under facts:"
+        return near.replace('"', f'"{start}', 1) + f" Else {declare}" if near else declare
+    near = did_you_mean(name, known)
+    if near or "." in name:
+        return near or ("facts of one's own are declared in facts.yaml" * name.startswith(("message.", "user.")))
+    whole = [path for path in known if path.endswith(f".{name}")]
+    if len(whole) == 1 or (whole and whole[0].startswith("message.")):
+        return f'did you mean "{whole[0]}"?'
+    constant = "; a constant is defined under define:" if "_" in name else ""
+    return f'a text stands in quotes: "{name[:80]}"{constant}'

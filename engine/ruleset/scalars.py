@@ -219,7 +219,8 @@ def _time_of_day(value: object) -> int:
     parts = _TIME_OF_DAY.fullmatch(written)
     if parts is None:
         padded = _TIME_OF_DAY.fullmatch(f"0{written}")
-        raise wrong(value, expected, f'write two digits: "0{written}"' if padded else "", "bad-time")
+        hint = f'write two digits: "0{written}"' if padded else 'hours from 00 to 23, a colon, minutes: "21:30"'
+        raise wrong(value, expected, hint, "bad-time")
     return int(parts[1]) * 60 + int(parts[2])
 
 
@@ -278,7 +279,7 @@ Name = Annotated[
 ]
 Label = Annotated[
     str,
-    matching(_LABEL, "a name of letters, digits, -, _ and . with at most 63 characters"),
+    matching(_LABEL, "a name of letters, digits, -, _ and . with at most 63 characters", "commas part names: [a, b]"),
     WithJsonSchema({**_WORD, "pattern": f"^{_LABEL.pattern}$"}),
 ]
 Wait = Annotated[int, duration(1, 7 * DAY_MS, "longer than zero and at most 7d"), _SPAN]

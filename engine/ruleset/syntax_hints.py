@@ -1,4 +1,4 @@
-"""What was probably meant where a condition has something that does not fit: hints for people who learn the language."""
+"""What was probably meant where a condition has something that does not fit: hints for those who learn the language."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 _AND_OR: Final = "two questions are joined by && (and) or || (or)"
 
 _HERE: Final = (
-    (re.compile(r"<>|=>|=<|>=|<="), "write != or >= or <="),
+    (re.compile(r"=>|=<"), "write >= or <="),
     (re.compile(r"=(?!=)"), "two values are compared with =="),
     (re.compile(r"&(?!&)"), "both sides must hold: &&"),
     (re.compile(r"\|(?!\|)"), "one side must hold: ||"),
@@ -25,21 +25,22 @@ _HERE: Final = (
 """By what stands at the place."""
 
 _AROUND: Final = (
+    (re.compile(r"<$"), re.compile(r">"), "write !="),
     (re.compile(r"(?<![\w.])\d+$"), re.compile(r",\d"), "a number has no comma in it: 5000, and 0.5 with a point"),
     (re.compile(r"\bin\s*\(?\s*[^\s()]+$"), re.compile(r","), 'a list stands in square brackets: ["a", "b"]'),
-    (re.compile(r"\blocal_hour\s*[<>=]=?\s*\d+$"), re.compile(r"[:a-z]", re.IGNORECASE), "an hour is a number, 0 to 23"),
+    (re.compile(r"\blocal_hour\s*[<>=]=?\s*\d+$"), re.compile(r"[:a-zA-Z]"), "an hour is a number, 0 to 23"),
     (re.compile(r"(?:^|[\s(])not\s+$", re.IGNORECASE), re.compile(r"\w"), "not is written !, as in !user.known"),
     (re.compile(r"(?:^|[\s(!])has\s+$"), re.compile(r"\w"), "what is asked for stands in brackets: has(message.scene)"),
     (re.compile(r"[\w)\"'\]]\s+$"), re.compile(r"[\w\"'(]"), _AND_OR),
 )
 """By what stands before the place and at it."""
 
+_LOOKS_BACK: Final = 200
+"""Characters; searching for what a text ends with takes time with the square of them."""
+
 
 def hint_at(text: str, at: int) -> str:
     """What to write instead of what stands at `at` and does not fit; empty if nothing better is known."""
-    for pattern, hint in _HERE:
-        # Of => only the > does not fit, the = before it was read already, or the other way round.
-        if pattern.match(text, at) or (at and len(hint) < 22 and pattern.match(text, at - 1)):
-            return hint
-    before = text[:at]
-    return next((hint for last, first, hint in _AROUND if last.search(before) and first.match(text, at)), "")
+    here = next((hint for pattern, hint in _HERE if pattern.match(text, at)), "")
+    before = text[max(0, at - _LOOKS_BACK) : at]
+    return here or next((hint for last, first, hint in _AROUND if last.search(before) and first.match(text, at)), "")

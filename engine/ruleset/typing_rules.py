@@ -65,7 +65,8 @@ def _choice(types: Sequence[Type]) -> Type:
 
 def _comparison(op: str, left: Type, right: Type) -> Type:
     if left is not right and not {left, right} <= NUMBERS:
-        hint = _quote_hint(left, right)
+        hint = "a < b < c is written a < b && b < c" if left is Type.BOOL and op not in ("==", "!=") else ""
+        hint = hint or _quote_hint(left, right)
         raise Mismatch(f"{named(left)} and {named(right)} cannot be compared", hint)
     if op not in ("==", "!=") and left not in _ORDERED:
         raise Mismatch(f"{named(left)} has no order, so {op} says nothing", "compare with == or !=")
@@ -138,7 +139,8 @@ def _arithmetic(op: str, types: Sequence[Type]) -> Type:
         return found[0]
     sign = _WRITTEN.get(op, op)
     if set(types) == NUMBERS and op != "%":
-        raise Mismatch(f"{sign} wants numbers of one type, not an int and a double", "write 1.0 for a double")
+        hint = "a whole number written with a point is a double: 2.0"
+        raise Mismatch(f"{sign} wants numbers of one type, not an int and a double", hint)
     if op == "%" and Type.DOUBLE in types:
         raise Mismatch("% wants whole numbers")
     raise Mismatch(f"{sign} does not work on {' and '.join(map(named, types))}")

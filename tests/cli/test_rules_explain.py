@@ -175,6 +175,7 @@ def test_a_bound_that_ends_the_search_is_told(version: Path) -> None:
         (("-",), "message: {categry: SERVICE}", "unknown field"),
         (("-",), '{"tenant": "bank", "colour": "red"}', "no message of the contract"),
         (("-",), '{"tenant": "bank"}', "message.user_id: is required"),
+        (("-",), "{category: SERVICE}", "stands under message:"),
         (("-",), '{"message": {"category": "CATEGORY_SERVICE"}, "colour": 1}', 'unknown field "colour"'),
         (("-",), "message: {params: {amount: much}}", "message.params.amount"),
         (("-",), "provider: {name: a, channel: sms}", "only messages are explained"),

@@ -55,6 +55,12 @@ Candidates
 """
 
 
+PLACES = """\
+- name: marks such as :100: and :key: are no pictures
+  expect: {verdict: DROP}
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A good version with tests, two of which fail; the current folder is the one that holds both."""
@@ -355,3 +361,10 @@ def test_the_cases_of_the_guide_pass() -> None:
 
     assert (report.issues, [one.differences for one in report.results if not one.passed]) == ((), [])
     assert len(report.results) >= 6
+
+
+def test_colons_around_a_word_stay_as_they_are(folder: Path) -> None:
+    """What stands between two colons, such as a line's number, is printed and never taken for an emoji."""
+    write(folder, PLACES)
+
+    assert "marks such as :100: and :key: are no pictures" in run().output

@@ -110,6 +110,13 @@ def test_a_missing_folder_names_its_neighbour(version: Path) -> None:
     assert told(read_folder(version / "nowhere" / "1.0")) == [("missing-folder", ".")]
 
 
+def test_a_version_without_its_folder_in_front_is_named_with_it(version: Path) -> None:
+    """Whoever writes 2026.12.0 for rules/2026.12.0 is told so."""
+    meant = version.parent / "rules" / "3.0"
+    meant.mkdir(parents=True)
+    assert read_folder(version.parent / "3.0").issues[0].hint == f'did you mean "{meant}"?'
+
+
 def test_a_file_in_place_of_a_folder(version: Path) -> None:
     """A version that is a file, and lists that are a file, are refused."""
     assert told(read_folder(version / "routing.yaml")) == [("not-a-folder", ".")]

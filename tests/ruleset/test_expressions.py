@@ -103,7 +103,7 @@ def test_what_is_not_of_the_language_is_refused_with_place(code: str, column: in
         ('did you mean "account"?', 'message.scene == "acount"'),
         ("and is written &&", "user.known and content.has_url"),
         ("two values are compared with ==", 'message.scene = "trade"'),
-        ("write 1.0 for a double", "message.params.amount + 1 > 2.0"),
+        ("a whole number written with a point is a double: 2.0", "message.params.amount + 1 > 2.0"),
         ('did you mean "startsWith"?', 'message.params.text.startswith("a")'),
         ("read channels.<name>.state", 'channel.state == "SLOW"'),
     ],
