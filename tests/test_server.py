@@ -350,7 +350,7 @@ def test_a_failing_rule_test_at_the_first_start_is_refused(tmp_path: Path) -> No
     write_rules(tmp_path / "rules")
     tests = tmp_path / "given" / "cases" / "v1"
     tests.mkdir(parents=True)
-    (tests / "routing.yaml").write_text("- {name: by sms, expect: {channels: [sms]}}\n", encoding="utf-8")
+    (tests / "routing.yaml").write_text("- {name: dropped, expect: {verdict: DROP}}\n", encoding="utf-8")
     complaint = refused(tmp_path, "--port", "0", "--rules", "rules", "--tests", "given/cases")
 
     assert complaint.startswith("signalbox: rules v1 refused: given/cases/v1/routing.yaml:1:1 rule-test-failed: ")

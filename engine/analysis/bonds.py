@@ -7,21 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
+from engine.analysis.text_bonds import Bond, text_bonds
 from engine.ruleset.expressions import walk
 from engine.ruleset.facts_schema import FactsSchema, Scope
 from engine.ruleset.interpreter import EvaluationError, compile_expr, holds
 from engine.ruleset.normal import LOGIC
-from engine.ruleset.partition import FIRST, MISSING
+from engine.ruleset.partition import FIRST, MISSING, Partition
 from engine.ruleset.syntax import Call, Fact, Literal, Type
+from engine.ruleset.temporal import EPOCH
 from engine.ruleset.terms import Term, TermTable, facts_in, facts_needed, is_macro
-
-Bond = list[tuple[int, int]]
 
 MOST_VALUES: Final = 64
 """A fact with so few values is looked through value by value."""
+
+MOST_YEARS: Final = 2
+"""Years of dates between two bounds that are looked through one by one."""
+
+FARTHEST_ZONE: Final = 16 * 3_600_000_000
+"""Microseconds between UTC and the clock of any zone, at most."""
+
+_FIRST_DAY: Final = "0001-01-01"
 
 LEAST_PART: Final = 67
 """UTF-16 units in one of several parts of an SMS that is not in the GSM alphabet."""
@@ -39,7 +48,9 @@ def bonds(table: TermTable, terms: Sequence[Term], schema: FactsSchema) -> Itera
             yield from _error_bonds(number, term, table)
             yield from _value_bonds(number, term, table, terms, schema)
             yield from _item_bonds(number, term, terms, schema)
+    yield from text_bonds(terms)
     yield from _date_bonds(table, terms)
+    yield from _instant_bonds(table, terms)
     yield from _length_bonds(table, terms)
 
 
@@ -139,7 +150,7 @@ def _few_values(term: Term) -> Iterator[tuple[int, Sequence[Any]]]:
         for value in every:
             by_class.setdefault(partition.class_of(value), []).append(value)
     else:
-        by_class = _constants(term)
+        by_class = _dates(term) if fact.path == "now.local_date" else _constants(term)
     for number, values in by_class.items():
         yield 1 << number, values
 
@@ -174,18 +185,93 @@ def _class_by_value(term: Term, fact: Fact, schema: FactsSchema) -> Any:
     return evaluate
 
 
+def _dates(term: Term) -> dict[int, list[Any]]:
+    """The classes of a date in which all days are known; none are in one that no date can be in."""
+    partition = term.partition
+    if partition.cuts is None:
+        return {number: [value for value in values if _date(value)] for number, values in _constants(term).items()}
+    by_class: dict[int, list[Any]] = {}
+    for place, (low, high) in enumerate(pairwise(partition.cuts)):
+        days = _days(low, high)
+        if days is not None:
+            by_class[FIRST + place + 1] = days
+    return by_class
+
+
+def _days(low: str, high: str) -> list[str] | None:
+    """The dates between two texts in their order; None when they are too many, or the texts begin like no date."""
+    is_whole = len(low) in (4, 7) or len(low) >= len(_FIRST_DAY)  # a year, a month or a day: then no date is before it
+    begin = _date(low[:10] + _FIRST_DAY[len(low) :]) if is_whole else None
+    if begin is None or begin.year + MOST_YEARS > date.max.year:
+        return None
+    days: list[str] = []
+    for number in range(begin.toordinal(), begin.toordinal() + 366 * MOST_YEARS):
+        day = date.fromordinal(number).isoformat()
+        if day >= high:
+            return days
+        if day >= low:
+            days.append(day)
+    return None
+
+
 def _date_bonds(table: TermTable, terms: Sequence[Term]) -> Iterator[Bond]:
-    """A date says which weekday and which day of the month it is."""
+    """A date, or what it begins with, says which weekday and which day of the month it can be."""
     dates = _term_of("now.local_date", table)
     if dates is None:
         return
-    for path, ask in (("now.local_weekday", date.isoweekday), ("now.local_day", lambda day: day.day)):
-        other = _term_of(path, table)
-        if other is not None:
-            for number, values in _constants(terms[dates]).items():
-                days = [day for value in values if (day := _date(value)) is not None]
-                classes = sum({1 << terms[other].partition.class_of(ask(day)) for day in days})
-                yield [(dates, ~(1 << number)), (other, classes)]
+    known = [(path, other) for path in _OF_DATES if (other := _term_of(path, table)) is not None]
+    narrowed = [(dates, 1 << number, values) for number, values in _dates(terms[dates]).items()]
+    for classes, answer, values in (*narrowed, *_beginnings(terms)):
+        if not values:
+            yield [(classes, ~answer)]
+        for path, other in known:
+            days = {1 << terms[other].partition.class_of(_of_date(path, value)) for value in values}
+            yield [(classes, ~answer), (other, sum(days))]
+
+
+def _beginnings(terms: Sequence[Term]) -> Iterator[tuple[int, int, list[str]]]:
+    """Give each question whether the date begins so, its yes, and the dates that do."""
+    for number, term in enumerate(terms):
+        match term.expr:
+            case Call(op="startsWith", args=(Fact(path="now.local_date"), Literal(value=str(begin)))) if begin:
+                values = _days(begin, begin + "~")
+                if values is not None:
+                    yield number, 2 << FIRST, values
+
+
+_OF_DATES: Final = ("now.local_weekday", "now.local_day")
+
+
+def _of_date(path: str, text: str) -> int:
+    day = date.fromisoformat(text)
+    return day.day if path == "now.local_day" else day.isoweekday()
+
+
+def _instant_bonds(table: TermTable, terms: Sequence[Term]) -> Iterator[Bond]:
+    """An instant is on one of three dates, wherever the user is."""
+    instant, dates = _term_of("now.timestamp", table), _term_of("now.local_date", table)
+    if instant is None or dates is None:
+        return
+    cuts, partition = terms[instant].partition.cuts or (), terms[dates].partition
+    for place in range(len(cuts) + 1 if cuts else 0):
+        low = _local(cuts[place - 1] - FARTHEST_ZONE) if place else ""
+        high = _local(cuts[place] + FARTHEST_ZONE) if place < len(cuts) else "~"
+        if low is not None and high is not None:
+            yield [(instant, ~(1 << (FIRST + place))), (dates, _between(partition, low, high))]
+
+
+def _local(micros: int) -> str | None:
+    try:
+        return (EPOCH + timedelta(microseconds=micros)).date().isoformat()
+    except OverflowError:
+        return None
+
+
+def _between(partition: Partition, low: str, high: str) -> int:
+    """The classes of dates from one to another, both among them."""
+    if partition.cuts is not None:
+        return sum(1 << number for number in range(partition.class_of(low), partition.class_of(high) + 1))
+    return (1 << FIRST) | sum({1 << number for value, number in partition.groups if low <= value <= high})
 
 
 def _length_bonds(table: TermTable, terms: Sequence[Term]) -> Iterator[Bond]:
@@ -215,6 +301,6 @@ def _term_of(path: str, table: TermTable) -> int | None:
 
 def _date(text: Any) -> date | None:
     try:
-        return date.fromisoformat(text)
+        return date.fromisoformat(text) if len(text) == len(_FIRST_DAY) else None
     except ValueError:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,9 @@ DAYS_ON: Final = 4 * 366
 (but for 29 February on a certain weekday, which takes 28)."""
 
 _BY_DAY: Final = ("now.local_date", "now.local_weekday", "now.local_day")
+_FIRST_DAY: Final = "0001-01-01"
+_EARLIEST: Final = date(1970, 1, 2).toordinal()
+_LATEST: Final = date(9999, 12, 29).toordinal()
 _MINUTE_MS: Final = 60_000
 
 
@@ -75,14 +78,18 @@ def _days(now_ms: int, times: Iterable[int], zone: str, wanted: Mapping[str, Wan
     begins += [day for text in _values(wanted, "now.local_date") if (day := _date(text)) is not None]
     for begin in begins:
         for on in (0, -1, *range(1, DAYS_ON)):
-            day = begin + timedelta(days=on)
+            number = begin.toordinal() + on
+            if not _EARLIEST <= number <= _LATEST:
+                continue
+            day = date.fromordinal(number)
             facts = (day.isoformat(), day.isoweekday(), day.day)
             if all(_fits(wanted, path, fact) for path, fact in zip(_BY_DAY, facts, strict=True)):
                 yield day
 
 
 def _date(text: object) -> date | None:
+    """The date that a text is, or the first one that begins so."""
     try:
-        return date.fromisoformat(str(text))
+        return date.fromisoformat((begun := str(text)) + _FIRST_DAY[len(begun) :])
     except ValueError:
         return None

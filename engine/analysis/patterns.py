@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from rstr import Rstr
@@ -31,7 +32,8 @@ class _InTurn:
         items.reverse()
 
 
-def matching(pattern: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def matching(pattern: str) -> tuple[str, ...]:
     """Return texts that the pattern matches by Python's rules, which are near enough to RE2's to guess by.
 
     None for a pattern that only RE2 knows.
@@ -42,4 +44,4 @@ def matching(pattern: str) -> list[str]:
             made.setdefault(Rstr(_InTurn(begin)).xeger(pattern))  # type: ignore[arg-type]  # all that it asks for
         except Exception:  # whatever the package says of a pattern it does not know, there is no guess then
             break
-    return list(made)
+    return tuple(made)

@@ -17,15 +17,30 @@ from engine.analysis.suggestions import fits, suggest
 from engine.ruleset.expressions import walk
 from engine.ruleset.facts_schema import ABSENT, UNREACHABLE, FactsSchema, FactType, Scope
 from engine.ruleset.interpreter import EvaluationError, compile_expr
-from engine.ruleset.partition import FIRST
+from engine.ruleset.partition import FIRST, Partition
 from engine.ruleset.syntax import Call, Literal, Type
 from engine.ruleset.terms import Term, TermTable, facts_in
 
 MOST_TRIED: Final = 4_000
 """Combinations of values tried for one group."""
 
+MOST_IN_VAIN: Final = 100
+"""After so many groups for which nothing was found, fewer combinations are tried."""
+
+FEW_TRIED: Final = 500
+"""Combinations tried then."""
+
 MOST_MADE: Final = 400
 """Texts or lists made of constants for one fact."""
+
+MOST_OTHERS: Final = 5
+"""Patterns that are not to match, and that texts are made of all the same."""
+
+MOST_NEAR: Final = 12
+"""Values that are tried where none is as all conditions would have it."""
+
+YES: Final = FIRST + 1
+"""The class of a question that is answered yes."""
 
 _LISTS: Final = (Type.LIST_STRING, Type.LIST_INT, Type.LIST_DOUBLE)
 
@@ -86,7 +101,11 @@ class Realiser:
     def __init__(self, table: TermTable, terms: Sequence[Term], schema: FactsSchema) -> None:
         self._table, self._terms, self._schema = table, terms, schema
         self._readers = [compile_expr(term.expr, schema, Scope.MESSAGE) for term in terms]
+        self._reads = [frozenset(fact.path for fact in facts_in(term.expr)) for term in terms]
+        self._f: list[Any] = [ABSENT] * schema.size
         self._found: dict[Hashable, dict[str, Any] | None] = {}
+        self._in_vain = 0
+        self._near: dict[Hashable, list[dict[str, Any]]] = {}
 
     def class_of(self, number: int, f: Sequence[Any]) -> int:
         """Return the class of a term on a message list."""
@@ -100,6 +119,15 @@ class Realiser:
             return term.partition.class_of(self._readers[number](f, ()))
         except EvaluationError:
             return 0
+
+    def reads(self, number: int) -> frozenset[str]:
+        """Return the paths of the facts that a term reads."""
+        return self._reads[number]
+
+    def agrees(self, terms: Iterable[int], fact: FactType, value: Any, classes: Classes) -> bool:
+        """Whether terms that read one fact only are in their classes when it has this value, None for an absent one."""
+        self._f[fact.slot] = value
+        return all(self.class_of(number, self._f) == classes[number] for number in terms)
 
     def values(self, group: Group, classes: Classes, fixed: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return values of the group's plain facts, by path, None for an absent one; None when none were found.
@@ -130,18 +158,36 @@ class Realiser:
         more = [value for value in made if partition.class_of(value) == wanted and fits(fact, value)]
         return list({(type(value), value): value for value in (*found, *more)}.values())
 
+    def nearly(self, group: Group, classes: Classes) -> list[dict[str, Any]]:
+        """Return some values with which what is to be true is true, though more may be; of groups that are not searched
+        for."""
+        key = tuple((number, classes[number]) for number in group.terms)
+        if key not in self._near:
+            telling = [number for number in group.terms if classes[number] == YES and self._terms[number].fact is None]
+            self._near[key] = list(islice(self._tried(group, classes, {}, telling), MOST_NEAR)) if telling else []
+        return self._near[key]
+
     def _search(self, group: Group, classes: Classes, fixed: Mapping[str, Any]) -> dict[str, Any] | None:
+        # What is to be true rules out most values at once.
+        telling = sorted(group.terms, key=lambda number: self._terms[number].fact is not None or classes[number] != YES)
+        found = next(self._tried(group, classes, fixed, telling), None)
+        self._in_vain += found is None
+        return found
+
+    def _tried(
+        self, group: Group, classes: Classes, fixed: Mapping[str, Any], telling: Sequence[int]
+    ) -> Iterator[dict[str, Any]]:
+        """Values of the plain facts with which these terms are in their classes."""
         paths = group.plain
         candidates = [self.suggestions(path, group, classes, fixed.values()) for path in paths]
         f: list[Any] = [None] * self._schema.size
         for path, value in fixed.items():
             f[group.facts[path].slot] = value
-        for values in islice(product(*candidates), MOST_TRIED):
+        for values in islice(product(*candidates), MOST_TRIED if self._in_vain < MOST_IN_VAIN else FEW_TRIED):
             for path, value in zip(paths, values, strict=True):
                 f[group.facts[path].slot] = self._in_slot(group.facts[path], value, classes)
-            if all(self.class_of(number, f) == classes[number] for number in group.terms):
-                return dict(zip(paths, values, strict=True))
-        return None
+            if all(self.class_of(number, f) == classes[number] for number in telling):
+                yield dict(zip(paths, values, strict=True))
 
     def _in_slot(self, fact: FactType, value: Any, classes: Classes) -> Any:
         number = self._table.known(fact)
@@ -151,7 +197,8 @@ class Realiser:
         """Values made of the constants that the group's conditions name, and of what is fixed."""
         constants = [*fixed, *self._constants(group)]
         if fact.type is Type.STRING:
-            return list(islice(_texts([c for c in constants if isinstance(c, str)], self._patterns(group)), MOST_MADE))
+            wanted = [*self._composed(group, classes), *self._patterns(group, classes)]
+            return list(islice((*wanted, *_texts([c for c in constants if isinstance(c, str)])), MOST_MADE))
         if fact.type in _LISTS:
             held = [self._element(number) for number in group.terms if classes[number] == 3]
             return list(islice(_lists([one for one in held if one is not None], constants, fact.type), MOST_MADE))
@@ -175,22 +222,48 @@ class Realiser:
             yield from (value for value, _ in partition.groups)
             yield from partition.cuts or ()
 
-    def _patterns(self, group: Group) -> list[str]:
-        nodes = (node for number in group.terms for node in walk(self._terms[number].expr))
-        return [
-            node.args[1].value
-            for node in nodes
-            if isinstance(node, Call) and node.op == "matches" and isinstance(node.args[1], Literal)
-            and isinstance(node.args[1].value, str)
-        ]  # fmt: skip
+    def _composed(self, group: Group, classes: Classes) -> Iterator[str]:
+        """Texts that begin, end and go on as is wanted of them, and are as long."""
+        parts: dict[str, list[str]] = {"startsWith": [], "contains": [], "endsWith": []}
+        lengths = [0]
+        for number in group.terms:
+            match self._terms[number].expr:
+                case Call(op="startsWith" | "contains" | "endsWith" as op, args=(_, Literal(value=str(value)))):
+                    parts[op] += [value] if classes[number] == YES else []
+                case Call(op="size") if classes[number] >= FIRST:
+                    lengths += _sizes(self._terms[number].partition, classes[number])
+        begin, end = (max(parts[op], key=len, default="") for op in ("startsWith", "endsWith"))
+        inside = "".join(part for part in parts["contains"] if part not in begin and part not in end)
+        for length in dict.fromkeys(lengths):
+            for glue in ("", "x", " ", "0"):
+                filler = (glue or "x") * max(length - len(begin + inside + end), len(glue))
+                yield begin + inside + filler + end
+                yield begin + filler + inside + end
+        if begin.endswith(end) or end.startswith(begin):
+            yield max(begin, end, key=len)
+
+    def _patterns(self, group: Group, classes: Classes) -> Iterator[str]:
+        """Texts that the patterns match which shall match; of other patterns a few are tried too."""
+        spare = MOST_OTHERS
+        for number in group.terms:
+            for node in walk(self._terms[number].expr):
+                match node:
+                    case Call(op="matches", args=(_, Literal(value=str(pattern)))):
+                        spare -= classes[number] != YES
+                        yield from matching(pattern) if classes[number] == YES or spare >= 0 else ()
 
 
-def _texts(constants: Sequence[str], patterns: Sequence[str]) -> Iterator[str]:
-    """Constants, two of them joined, longer ones, and texts that patterns match."""
+def _sizes(partition: Partition, number: int) -> list[int]:
+    """The least lengths of a class."""
+    if partition.cuts is not None:
+        return [partition.cuts[number - FIRST - 1]] if number > FIRST else []
+    return [value for value, found in partition.groups if found == number]
+
+
+def _texts(constants: Sequence[str]) -> Iterator[str]:
+    """Constants, two of them joined, and longer ones."""
     plain = list(dict.fromkeys(text.rstrip("\0") for text in constants if text))
     yield from plain
-    for pattern in patterns:
-        yield from matching(pattern)
     for a, b in product(plain[:12], repeat=2):
         yield a + b
         yield f"{a} {b}"

@@ -11,10 +11,11 @@ set aside is undecided.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from pysat.solvers import Solver
@@ -29,12 +30,24 @@ from engine.errors import InvalidInput
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.fact_types import Scope
 from engine.ruleset.interpreter import holds
+from engine.ruleset.partition import FIRST
 from engine.ruleset.rules import Rule
-from engine.ruleset.syntax import Expr
+from engine.ruleset.syntax import Expr, Type
 
 MOST_ROUNDS: Final = 60
 """Combinations of classes that are turned into messages for one question."""
 
+
+MOST_FAILURES: Final = 60
+"""After so many combinations of one group for which no values were found, questions about it are given up sooner."""
+
+ROUNDS_LEFT: Final = 3
+"""Combinations that are tried for such a question."""
+
+_SOME_VALUES: Final = ("user.zone", "message.wishes.")
+"""Facts of which not every value of their type can be."""
+
+_NONE: Final[Mapping[int, Mapping[str, Any]]] = {}
 
 SOLUTIONS_KEPT: Final = 4
 """Solutions that are kept for each formula asked about."""
@@ -104,6 +117,7 @@ class Space:
         ]
         self._judges: dict[tuple[int, Scope], tuple[Expr, Any]] = {}
         self._followers: dict[int, _Followers] = {}
+        self._failures: Counter[int] = Counter()
         self._guard = self.encoding.variable()
         self._prefer()
 
@@ -133,7 +147,9 @@ class Space:
         if not self._solver.solve(assumptions=wanted):
             return Never()
         failed: Group | None = None
-        for _ in range(MOST_ROUNDS):
+        for turn in range(MOST_ROUNDS):
+            if failed is not None and self._failures[id(failed)] > MOST_FAILURES and turn >= ROUNDS_LEFT:
+                break
             classes = self._near(wanted)
             if classes is None:
                 return Undecided(self._why(failed))
@@ -141,6 +157,7 @@ class Space:
             if situation is not None:
                 return Found(situation)
             self._set_aside(classes, failed, formula)
+            self._failures[id(failed)] += 1
         return Undecided(self._why(failed))
 
     def is_possible(self, *formulas: Formula, among: Sequence[int] = ()) -> bool:
@@ -163,6 +180,17 @@ class Space:
             followers.impossible = True
         return possible
 
+    def is_plain(self, formula: Formula) -> bool:
+        """Whether every class the formula speaks of is of a fact of its own, so that what is possible can be so."""
+        terms = {term for condition in conditions_in(formula) for term in self.encoding.terms_of(condition)}
+        return terms <= self._alone
+
+    @cached_property
+    def _alone(self) -> set[int]:
+        """The terms that share no fact with another, of facts that can have any value."""
+        alone = (group for group in self._groups if len(group.terms) == 1 and not group.searched)
+        return {group.terms[0] for group in alone if not any(path.startswith(_SOME_VALUES) for path in group.facts)}
+
     def core(self, formula: Formula, others: Sequence[Formula]) -> list[int]:
         """Return which of the others, by their places, make the formula impossible together with it.
 
@@ -183,6 +211,11 @@ class Space:
         """Judge a formula by the plain interpreter on the facts of a real message."""
         f = self.facts(situation)
         return f is not None and is_true(formula, lambda condition: self._value(condition, situation, f))
+
+    @property
+    def ordinary(self) -> Situation:
+        """The usual message, which the messages found are as near to as they can be."""
+        return self._usual
 
     def facts(self, situation: Situation) -> list[Any] | None:
         """Return the message list of a situation, the facts of all channels in it; None when the message is invalid."""
@@ -229,24 +262,46 @@ class Space:
 
         Combinations that were set aside are left out; None when nothing else remains.
         """
-        home = self._literals(self._home)
         fixed = [*wanted, self._guard]
-        given_up: list[int] = []
-        while not self._solver.solve(assumptions=[*fixed, *home]):
-            core = set(self._solver.get_core() or ())
-            if core.isdisjoint(home):
-                return None
-            given_up += [literal for literal in home if literal in core]
-            home = [literal for literal in home if literal not in core]
-        for literal in given_up:  # a core names more than must be given up
-            if self._solver.solve(assumptions=[*fixed, *home, literal]):
-                home.append(literal)
-        self._solver.solve(assumptions=[*fixed, *home])
+        home = self._kept(fixed, self._literals(self._home))
+        if home is None:
+            return None
+        fixed += home
+        fixed += self._kept(fixed, self._answers) or ()
+        self._solver.solve(assumptions=fixed)
         model = set(self._solver.get_model() or ())
         return {
             number: next(found for found, variable in classes.items() if variable in model)
             for number, classes in enumerate(self.encoding.variables)
         }
+
+    def _kept(self, fixed: Sequence[int], liked: Sequence[int]) -> list[int] | None:
+        """Return as many of the literals liked as can hold together; None where not even the fixed ones can."""
+        _, follow = self._solver.propagate(assumptions=fixed)
+        refuted = {-literal for literal in follow}
+        kept = [literal for literal in liked if literal not in refuted]
+        given_up: list[int] = []
+        while not self._solver.solve(assumptions=[*fixed, *kept]):
+            core = set(self._solver.get_core() or ())
+            if core.isdisjoint(kept):
+                return None
+            given_up += [literal for literal in kept if literal in core]
+            kept = [literal for literal in kept if literal not in core]
+        for literal in given_up:  # a core names more than must be given up
+            if literal not in refuted and self._solver.solve(assumptions=[*fixed, *kept, literal]):
+                kept.append(literal)
+                _, follow = self._solver.propagate(assumptions=[*fixed, *kept])
+                refuted.update(-one for one in follow)
+        return kept
+
+    @cached_property
+    def _answers(self) -> list[int]:
+        """What questions with a yes or a no are answered with most often, where the usual message says nothing: no."""
+        return [
+            variables[FIRST]
+            for term, variables in zip(self.encoding.terms, self.encoding.variables, strict=True)
+            if term.fact is None and term.partition.type is Type.BOOL and FIRST in variables
+        ]
 
     def _situation(self, formula: Formula, classes: dict[int, int]) -> tuple[Situation | None, Group | None]:
         """Turn classes into a message for which the formula holds; where that fails, say for which group if it is one.
@@ -258,7 +313,7 @@ class Space:
         for _ in range(MOST_TURNS):
             made, failed = self._set(groups, classes)
             if made is None:
-                return None, failed
+                return self._nearly(formula, groups, classes, failed), failed
             if self.holds(formula, made):
                 return made, None
             moved = self._moved(made, classes)
@@ -268,6 +323,18 @@ class Space:
             groups += more
         return None, None
 
+    def _nearly(
+        self, formula: Formula, groups: Iterable[Group], classes: Mapping[int, int], failed: Group | None
+    ) -> Situation | None:
+        """Return a message for which the formula holds though one group has other classes than was wanted."""
+        if failed is None or failed.searched:
+            return None
+        for values in self._realiser.nearly(failed, classes):
+            made, _ = self._set(groups, classes, {id(failed): values})
+            if made is not None and self.holds(formula, made):
+                return made
+        return None
+
     def _moved(self, situation: Situation, classes: Mapping[int, int]) -> list[Group]:
         """Return the groups with a term in another class than was wanted."""
         f = self.facts(situation)
@@ -275,15 +342,20 @@ class Space:
             return []
         return [group for group in self._groups if any(self._class(n, f) != classes[n] for n in group.terms)]
 
-    def _set(self, groups: Iterable[Group], classes: Mapping[int, int]) -> tuple[Situation | None, Group | None]:
+    def _set(
+        self, groups: Iterable[Group], classes: Mapping[int, int], given: Mapping[int, Mapping[str, Any]] = _NONE
+    ) -> tuple[Situation | None, Group | None]:
         """Return the ordinary message with the facts of these groups as wanted, or the group to blame.
+
+        `given` are the values of groups, by their identity, that are known already.
 
         First what is simply set, such as the zone; then a text and an instant are looked for; then follows what is
         compared with these.
         """
         made = self._usual
         for group in sorted(groups, key=lambda group: (bool(group.searched), bool(group.plain))):
-            found = self._set_one(group, classes, made)
+            values = given.get(id(group))
+            found = self._set_one(group, classes, made) if values is None else self._put(values, made)
             if found is None:
                 return None, group
             made = found
@@ -295,7 +367,10 @@ class Space:
         values = None if begun is None else self._realiser.values(group, classes, self._fixed(group, begun))
         if begun is None or values is None:
             return None
-        return with_facts(begun, {path: exactly(value) for path, value in values.items()}, self.ruleset)
+        return self._put(values, begun)
+
+    def _put(self, values: Mapping[str, Any], made: Situation) -> Situation | None:
+        return with_facts(made, {path: exactly(value) for path, value in values.items()}, self.ruleset)
 
     def _fixed(self, group: Group, situation: Situation) -> dict[str, Any]:
         """The facts of a group that follow from the text and the instant found."""
@@ -303,12 +378,10 @@ class Space:
         return {} if f is None else {path: f[group.facts[path].slot] for path in group.searched}
 
     def _wanted(self, path: str, group: Group, classes: Mapping[int, int]) -> Wanted:
-        number = self.encoding.table.known(group.facts[path])
-        if number is None:
-            return Wanted((), lambda value: True)
-        partition, found = self.encoding.terms[number].partition, classes[number]
+        fact = group.facts[path]
         values = self._realiser.suggestions(path, group, classes)
-        return Wanted(values, lambda value: (0 if value is None else partition.class_of(value)) == found)
+        terms = [number for number in group.terms if self._realiser.reads(number) == {path}]
+        return Wanted(values, lambda value: self._realiser.agrees(terms, fact, value, classes))
 
     def _set_aside(self, classes: Mapping[int, int], group: Group | None, formula: Formula) -> None:
         """Leave out a combination that no message was found for: that of one group, else all that the formula reads."""

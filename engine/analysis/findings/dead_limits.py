@@ -1,20 +1,23 @@
 """Limits that can never refuse anything, since another always refuses first.
 
 Let A apply to every message that B applies to, count at least what B counts, and let both count for the message or
-both for the step. Then, with windows that begin at the first touch, within any stretch of time that is no longer than
-A's window A lets at most 2 * max(A) - 1 touches pass: those of one window but for the touch that began it, and all of
-the next. When both windows are the calendar day, or both limits see the very same touches in windows of one length, it
-is max(A). So B is dead when its max is that or more. Where this does not prove a limit dead, nothing is said of it.
+both for the step. Then, with windows that begin at the first touch, within any stretch of time that n of A's windows
+cover A lets at most (n + 1) * max(A) - 1 touches pass: those of one window but for the touch that began it, and all of
+the n next. When both windows are the calendar day, or both limits see the very same touches in windows of one length,
+it is max(A). Touches that are min_interval apart are bounded by that too. So B is dead when its max is that or more.
+
+A limit of the message stands before one of a step as well, where the step goes at once: where no supplement wants its
+channel. Where all this does not prove a limit dead, nothing is said of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from engine.analysis.findings.inquiry import Inquiry, listed
 from engine.analysis.formulas import Not
-from engine.ruleset.effects import Limit
+from engine.ruleset.effects import Limit, Route
 from engine.ruleset.rules import Rule
 
 LONGEST_DAY_MS: Final = 25 * 3_600_000
@@ -22,32 +25,41 @@ LONGEST_DAY_MS: Final = 25 * 3_600_000
 
 SHORTEST_DAY_MS: Final = 23 * 3_600_000
 
+Limits = list[tuple[Rule, Limit]]
+
 
 def check_limits(inquiry: Inquiry) -> None:
     """Look at every limit by itself, among those of its name, and against all others."""
-    limits = [(rule, rule.effect) for rule in inquiry.ruleset.rules if isinstance(rule.effect, Limit)]
+    rules = [rule for rule in inquiry.ruleset.rules if rule.index not in inquiry.never]
+    limits = [(rule, rule.effect) for rule in rules if isinstance(rule.effect, Limit)]
     for rule, limit in limits:
-        _check_itself(inquiry, rule, limit)
+        _check_itself(inquiry, rule, limit, _sharing(rule, limit, limits))
         if not _check_name(inquiry, rule, limit, limits):
             _check_others(inquiry, rule, limit, limits)
 
 
-def _check_itself(inquiry: Inquiry, rule: Rule, limit: Limit) -> None:
+def _sharing(rule: Rule, limit: Limit, limits: Limits) -> Limits:
+    """The other rules that count with the same counter."""
+    return [(other, its) for other, its in limits if its.name == limit.name and other is not rule]
+
+
+def _check_itself(inquiry: Inquiry, rule: Rule, limit: Limit, sharing: Limits) -> None:
     gap, window = limit.min_interval_ms, limit.window_ms
-    if not gap or limit.max is None:
+    alike = all((its.max, its.min_interval_ms) == (limit.max, gap) for _, its in sharing)
+    if not gap or limit.max is None or not alike:
         return
-    longest = window or LONGEST_DAY_MS
-    if limit.max >= -(-longest // gap):
-        text = f"max: {limit.max} is never reached: touches min_interval apart are fewer than that in one window"
+    room = _windows(window or LONGEST_DAY_MS, gap)
+    if limit.max > room:
+        text = f"max: {limit.max} is never reached: in one window there is room for {room} touches min_interval apart"
         hint = "lower max, or shorten min_interval"
         inquiry.issues.warning("dead-limit", inquiry.place(rule, "then", "limit", "max"), text, hint)
-    elif limit.max == 1 and 0 < gap <= window:
+    elif limit.max == 1 and 0 < gap < window:
         text = "min_interval never refuses: with max: 1 the next touch is a whole window away anyhow"
         place = inquiry.place(rule, "then", "limit", "min_interval")
         inquiry.issues.warning("dead-limit", place, text, "remove min_interval, or raise max")
 
 
-def _check_name(inquiry: Inquiry, rule: Rule, limit: Limit, limits: list[tuple[Rule, Limit]]) -> bool:
+def _check_name(inquiry: Inquiry, rule: Rule, limit: Limit, limits: Limits) -> bool:
     """Tell a limit beside which a stricter rule of the same name always applies."""
     stricter = [
         other
@@ -64,17 +76,21 @@ def _check_name(inquiry: Inquiry, rule: Rule, limit: Limit, limits: list[tuple[R
 
 def _at_least_as_strict(a: Limit, b: Limit) -> bool:
     by_max = a.max is not None and (b.max is None or a.max <= b.max)
-    return (by_max or a.max == b.max) and a.min_interval_ms >= b.min_interval_ms
+    drops = b.hold or not a.hold  # of one name a refusal holds only if all that match would hold
+    return (by_max or a.max == b.max) and a.min_interval_ms >= b.min_interval_ms and drops
 
 
-def _check_others(inquiry: Inquiry, rule: Rule, limit: Limit, limits: list[tuple[Rule, Limit]]) -> None:
+def _check_others(inquiry: Inquiry, rule: Rule, limit: Limit, limits: Limits) -> None:
+    counting = [(rule, limit), *_sharing(rule, limit, limits)]
     for other, its in limits:
-        if other is rule or its.name == limit.name or not _counts_all_of(other, its, rule, limit):
+        if its.name == limit.name or not _is_dead(its, limit, True):
             continue
-        if not _is_dead(its, limit, True) or not _applies_inside(inquiry, rule, [other]):
+        if not all(_counts_all_of(inquiry, other, its, one, one_limit) for one, one_limit in counting):
             continue
-        same = its.per == limit.per and its.channel == limit.channel and _applies_inside(inquiry, other, [rule])
-        if same and other.index > rule.index and _is_dead(its, limit, True) and _is_dead(limit, its, True):
+        alone = len(counting) == 1 and not _sharing(other, its, limits)
+        alike = alone and its.per == limit.per and its.channel == limit.channel and other.per_step is rule.per_step
+        same = alike and _applies_inside(inquiry, other, [rule])
+        if same and other.index > rule.index and _is_dead(limit, its, True):
             continue  # two that are the same: the later one is told of
         if _is_dead(its, limit, same):
             text = f'this limit never refuses: "{other.id}" counts the same messages and refuses first'
@@ -82,40 +98,80 @@ def _check_others(inquiry: Inquiry, rule: Rule, limit: Limit, limits: list[tuple
             return
 
 
-def _counts_all_of(other: Rule, its: Limit, rule: Rule, limit: Limit) -> bool:
+def _counts_all_of(inquiry: Inquiry, other: Rule, its: Limit, rule: Rule, limit: Limit) -> bool:
     """Whether every touch that one limit counts under a key is counted by the other under one of its keys."""
-    if other.per_step is not rule.per_step:
+    if its.channel not in (None, limit.channel) or not set(its.per) <= set(limit.per):
         return False
-    return its.channel in (None, limit.channel) and set(its.per) <= set(limit.per)
+    if other.per_step and not rule.per_step:
+        return False
+    if not _applies_inside(inquiry, rule, [other]):
+        return False
+    return other.per_step is rule.per_step or not _may_go_later(inquiry, rule, limit)
+
+
+def _may_go_later(inquiry: Inquiry, rule: Rule, limit: Limit) -> bool:
+    """Whether a step that a limit counts may go later than its message was decided."""
+    for route in inquiry.routing:
+        assert isinstance(route.effect, Route)
+        if route.effect.strategy == "SUPPLEMENT":
+            wanted = [choice.channel for choice in route.effect.choices if limit.channel in (None, choice.channel)]
+            reached = inquiry.reached[route.index]
+            if any(
+                inquiry.space.is_possible(
+                    reached, inquiry.match(rule, channel if inquiry.space.is_asked_of_channels(rule) else "")
+                )
+                for channel in wanted
+            ):
+                return True
+    return False
 
 
 def _is_dead(a: Limit, b: Limit, same: bool) -> bool:
     """Whether B never refuses what A lets pass. `same`: they see the very same touches."""
-    if b.min_interval_ms > a.min_interval_ms or (a.hold and not b.hold):
-        return False
-    if b.max is None:
+    if a.max == 0:
         return True
-    if a.max is None or a.max == 0:
-        return a.max == 0
-    return any(b.max >= most for most in _most_touches(a, b, same))
+    if a.hold and not b.hold:
+        return False
+    if b.min_interval_ms > _least_gap(a):
+        return False
+    return b.max is None or any(b.max >= most for most in _most_touches(a, b, same))
+
+
+def _least_gap(limit: Limit) -> int:
+    """The time that at least lies between two touches that a limit lets pass."""
+    return max(limit.min_interval_ms, limit.window_ms if limit.max == 1 else 0)
 
 
 def _most_touches(a: Limit, b: Limit, same: bool) -> Iterator[int]:
     """Bounds for the touches that A lets pass within one window of B."""
-    assert a.max is not None
+    span = b.window_ms or LONGEST_DAY_MS
+    if a.min_interval_ms:
+        yield _windows(span, a.min_interval_ms)
+    if a.max is None:
+        return
     if a.window_ms == b.window_ms and (same or not a.window_ms):
         yield a.max
-    if a.window_ms and (b.window_ms or LONGEST_DAY_MS) <= a.window_ms:
-        yield 2 * a.max - 1
-    if not a.window_ms and 0 < b.window_ms <= SHORTEST_DAY_MS:
-        yield 2 * a.max  # such a window lies in two calendar days at most
+    if a.window_ms:
+        yield (_windows(span, a.window_ms) + 1) * a.max - 1
+    elif b.window_ms:
+        yield ((b.window_ms - 1) // SHORTEST_DAY_MS + 2) * a.max  # the days that lie in it, and two in part
+
+
+def _windows(span: int, window: int) -> int:
+    """How many windows cover a stretch of time."""
+    return -(-span // window)
 
 
 def _applies_inside(inquiry: Inquiry, rule: Rule, others: list[Rule]) -> bool:
-    """Whether one of the others applies wherever this one does."""
-    for channel in inquiry.channels(rule):
-        cover = [inquiry.match(o, channel if inquiry.space.is_asked_of_channels(o) else "") for o in others]
-        if inquiry.space.is_possible(inquiry.match(rule, channel), *map(Not, cover)):
+    """Whether one of the others applies wherever this one does, on every channel that it counts."""
+    assert isinstance(rule.effect, Limit)
+    asked = inquiry.space.is_asked_of_channels
+    channels: Sequence[str] = ("",)
+    if asked(rule) or any(map(asked, others)):
+        channels = (rule.effect.channel,) if rule.effect.channel else inquiry.ruleset.channels
+    for channel in channels:
+        cover = [inquiry.match(other, channel if asked(other) else "") for other in others]
+        if inquiry.space.is_possible(inquiry.match(rule, channel if asked(rule) else ""), *map(Not, cover)):
             return False
     return True
 

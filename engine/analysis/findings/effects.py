@@ -13,6 +13,8 @@ from engine.ruleset.rules import Rule
 def check_effects(inquiry: Inquiry) -> None:
     """Look at every rule of interception, fatigue and budget."""
     for rule in inquiry.ruleset.rules:
+        if rule.index in inquiry.never:
+            continue
         if rule.family == "interception":
             _check_covered(inquiry, rule)
         if rule.family in ("interception", "fatigue", "budget") and not isinstance(rule.effect, Drop):

@@ -19,7 +19,7 @@ def find(parsed: Parsed, ruleset: RuleSet) -> tuple[Issue, ...]:
 
     Breaker rules are asked about windows, not about messages, and are not compared with each other.
     """
-    extra = (*guards_of(parsed.tables), *parts_of(ruleset.rules, ruleset.channels))
+    extra = (*guards_of(parsed.tables, ruleset.rules, ruleset.channels), *parts_of(ruleset.rules, ruleset.channels))
     inquiry = Inquiry(parsed, ruleset, extra)
     for check in (check_parts, check_routes, check_overlaps, check_gaps, check_limits, check_effects):
         check(inquiry)

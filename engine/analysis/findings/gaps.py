@@ -7,7 +7,7 @@ the values of neighbouring rows is told of everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from engine.analysis.findings.inquiry import Inquiry
@@ -20,18 +20,32 @@ from engine.ruleset.syntax import Expr
 from engine.ruleset.tables import ColumnKind, Table
 
 
-def guards_of(tables: tuple[Table, ...]) -> Iterator[Condition]:
+def guards_of(tables: tuple[Table, ...], rules: Sequence[Rule], channels: Iterable[str]) -> Iterator[Condition]:
     """Give the conditions that the checks here ask besides those of rules."""
     for table in tables:
         if table.guard is not None and table.family != "breaker":
-            yield Condition(table.guard)
+            if _asked_of_channels(_rules(table, rules)):
+                yield from (Condition(table.guard, Scope.CHANNEL, channel) for channel in channels)
+            else:
+                yield Condition(table.guard)
+
+
+def _rules(table: Table, rules: Sequence[Rule]) -> list[Rule]:
+    return [rules[row.rule] for row in table.rows if row.rule is not None]
+
+
+def _asked_of_channels(rules: Sequence[Rule]) -> bool:
+    return any(rule.scope is Scope.CHANNEL for rule in rules)
 
 
 def check_gaps(inquiry: Inquiry) -> None:
-    """Look at every table whose rows are asked of the message."""
+    """Look at every table. Of one that is asked of channels only what it promises is looked at."""
     for table in inquiry.parsed.tables:
-        rules = [inquiry.ruleset.rules[row.rule] for row in table.rows if row.rule is not None]
-        if not rules or table.family == "breaker" or any(rule.scope is Scope.CHANNEL for rule in rules):
+        rules = _rules(table, inquiry.ruleset.rules)
+        if not rules or table.family == "breaker":
+            continue
+        if _asked_of_channels(rules):
+            _check_channels(inquiry, table, rules)
             continue
         left = _left(inquiry, table, rules)
         if table.complete or (table.complete is None and table.family == "routing"):
@@ -40,10 +54,19 @@ def check_gaps(inquiry: Inquiry) -> None:
             _check_holes(inquiry, table, rules, left)
 
 
-def _left(inquiry: Inquiry, table: Table, rules: list[Rule]) -> Formula:
+def _check_channels(inquiry: Inquiry, table: Table, rules: list[Rule]) -> None:
+    for channel in inquiry.ruleset.channels if table.complete else ():
+        left = all_of(_left(inquiry, table, rules, channel), inquiry.routed[channel])
+        text = f"no row is for some messages by {channel} that this table should decide"
+        if _tell(inquiry, table, rules, left, (), text):
+            return
+
+
+def _left(inquiry: Inquiry, table: Table, rules: list[Rule], channel: str = "") -> Formula:
     """The message is this table's, and no row matches."""
-    guard: Formula = ALWAYS if table.guard is None else Holds(Condition(table.guard))
-    parts = [guard, *[Not(inquiry.match(rule)) for rule in rules]]
+    scope = Scope.CHANNEL if channel else Scope.MESSAGE
+    guard: Formula = ALWAYS if table.guard is None else Holds(Condition(table.guard, scope, channel))
+    parts = [guard, *[Not(inquiry.match(rule, channel)) for rule in rules]]
     if table.family == "routing":
         parts += [Not(inquiry.match(other)) for other in inquiry.routing if other.index < rules[0].index]
     if table.family != "interception":
@@ -51,12 +74,13 @@ def _left(inquiry: Inquiry, table: Table, rules: list[Rule]) -> Formula:
     return all_of(*parts)
 
 
-def _tell(inquiry: Inquiry, table: Table, rules: list[Rule], left: Formula, among: tuple[int, ...], text: str) -> None:
+def _tell(inquiry: Inquiry, table: Table, rules: list[Rule], left: Formula, among: tuple[int, ...], text: str) -> bool:
     answer = inquiry.space.ask(left, among)
     inquiry.undecided(rules[0], f'the table "{table.id}" has a row for every message', answer)
     if isinstance(answer, Found):
         hint = "add a row for it, a last row of dashes, or complete: false if it is meant to fall through"
         inquiry.issues.warning("table-gap", table.place, text, hint, inquiry.witness(answer))
+    return isinstance(answer, Found)
 
 
 def _check_holes(inquiry: Inquiry, table: Table, rules: list[Rule], left: Formula) -> None:

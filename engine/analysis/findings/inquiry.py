@@ -8,7 +8,7 @@ from functools import cached_property
 
 from engine.analysis.formulas import NEVER, Condition, Formula, Not, Some, all_of, any_of
 from engine.analysis.situation import given_of
-from engine.analysis.space import Answer, Found, Never, Space, Undecided
+from engine.analysis.space import Answer, Found, Space, Undecided
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.effects import Drop, Route, channels_of
 from engine.ruleset.issues import Issues, Related
@@ -25,6 +25,12 @@ class Inquiry:
         self.space = Space(ruleset, extra)
         self.issues = Issues()
         self.routing = [rule for rule in ruleset.rules if rule.family == "routing"]
+        self.never: set[int] = set()
+        """The indexes of rules that were told never to match: nothing else is said of them."""
+        self.open: set[int] = set()
+        """The indexes of rules of which it was said that it cannot be told whether they match at all."""
+        self.open_questions = 0
+        """How many questions stayed open so far."""
 
     def place(self, rule: Rule, *path: str | int) -> Span:
         """Return where to point for a part of a rule; without a path its id."""
@@ -49,16 +55,13 @@ class Inquiry:
     def undecided(self, rule: Rule, question: str, answer: Answer) -> None:
         """Say that a question about a rule stays open, if it does."""
         if isinstance(answer, Undecided):
-            text = f"it could not be told whether {question}: {answer.why}"
-            self.issues.note("undecided", self.place(rule), text, "split the condition into simpler ones")
+            self.open_question(self.place(rule), question, answer)
 
-    def never(self, rule: Rule, question: str, formula: Formula) -> bool:
-        """Whether no message does; where that cannot be told, it is said."""
-        if not self.space.is_possible(formula):
-            return True
-        answer = self.space.ask(formula)
-        self.undecided(rule, question, answer)
-        return isinstance(answer, Never)
+    def open_question(self, place: Span, question: str, answer: Undecided) -> None:
+        """Say that the question "whether …" about what stands there stays open."""
+        self.open_questions += 1
+        text = f"it could not be told whether {question}: {answer.why}"
+        self.issues.note("undecided", place, text, "split the condition into simpler ones")
 
     def matches(self, rule: Rule) -> Formula:
         """The rule matches the message, or one of its channels."""

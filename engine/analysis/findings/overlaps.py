@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from typing import Final
 
 from engine.analysis.findings.inquiry import Inquiry, listed
 from engine.analysis.formulas import Formula, Not, all_of
-from engine.analysis.space import Found
+from engine.analysis.space import Answer, Found, Never
 from engine.ruleset.expressions import walk
+from engine.ruleset.issues import MAX_ISSUES
 from engine.ruleset.rules import Rule
 from engine.ruleset.syntax import Fact
 from engine.ruleset.tables import Table
+
+MOST_OPEN: Final = 20
+"""Questions about overlaps that may stay open before no more are asked; each may take a tenth of a second."""
 
 
 def check_overlaps(inquiry: Inquiry) -> None:
@@ -24,24 +29,38 @@ def check_overlaps(inquiry: Inquiry) -> None:
     tables = {row.rule: table for table in inquiry.parsed.tables for row in table.rows if row.rule is not None}
     for table in inquiry.parsed.tables:
         _check_table(inquiry, table)
+    most_open = inquiry.open_questions + MOST_OPEN
     for place, rule in enumerate(inquiry.routing):
         others = [
             other
             for other in inquiry.routing[place + 1 :]
             if tables.get(other.index) is None or tables.get(other.index) is not tables.get(rule.index)
         ]
-        _check_rule(inquiry, rule, list(_in_part(inquiry, rule, others)))
+        told, left_open = len(inquiry.issues), inquiry.open_questions
+        if told > MAX_ISSUES or left_open > most_open:
+            text = "the routing rules from here on were not compared, since what was found before is more than enough"
+            inquiry.issues.note("undecided", inquiry.place(rule), text, "mend what is told, and check again")
+            return
+        _check_rule(inquiry, rule, _in_part(inquiry, rule, others), most_open)
 
 
-def _check_rule(inquiry: Inquiry, rule: Rule, others: Sequence[Rule]) -> None:
+def _check_rule(inquiry: Inquiry, rule: Rule, others: Iterator[Rule], most_open: int) -> None:
     # A rule of an override stands before the common ones by what overrides mean.
     is_special = inquiry.parsed.places[rule.index].is_special
-    alike = [other for other in others if not is_special and _facts(other) == _facts(rule)]
-    for other in alike:
-        _report(inquiry, "overlap", rule, other, severe=False)
-    rest = [other for other in others if other not in alike]
-    if rest:
+    rest: list[Rule] = []
+    for other in others:
+        if len(inquiry.issues) > MAX_ISSUES or inquiry.open_questions > most_open:
+            break
+        if is_special or _facts(other) != _facts(rule):
+            rest.append(other)
+        else:
+            _report(inquiry, "overlap", rule, other, severe=False)
+    answer: Answer = Never()
+    while rest and not isinstance(answer, Found) and inquiry.open_questions <= most_open:
         answer = inquiry.space.ask(all_of(inquiry.reached[rule.index], inquiry.match(rest[0])))
+        if not isinstance(answer, Found):
+            inquiry.undecided(rest.pop(0), f'it matches messages of "{rule.id}"', answer)
+    if rest and isinstance(answer, Found):
         text = f"some messages match this rule and {listed(rest)} too; this one stands first and decides"
         hint = "nothing to do if it is meant to have precedence; else put it behind"
         related = [inquiry.related(other, "matches some of its messages") for other in rest[:5]]

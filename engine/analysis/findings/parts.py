@@ -1,6 +1,7 @@
-"""Parts of a condition that never hold, or always do, each looked at by itself.
+"""Conditions that never hold, or always do, and parts of them that do.
 
-That the whole condition does is refused at load; a part that does is hidden by what stands around it.
+A load refuses a whole condition of which its own terms show it; here what binds different facts counts too, such as a
+date and its weekday. A part is hidden by what stands around it. What cannot be told is said.
 """
 
 from __future__ import annotations
@@ -8,10 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from engine.analysis.findings.inquiry import Inquiry
-from engine.analysis.formulas import Condition, Holds, Not
+from engine.analysis.formulas import Condition, Formula, Holds, Not, all_of, any_of
+from engine.analysis.situation import Situation
+from engine.analysis.space import Found, Undecided
+from engine.ruleset.condition_text import ConditionText, Piece
 from engine.ruleset.fact_types import Scope
 from engine.ruleset.rules import Rule
+from engine.ruleset.source import Span
 from engine.ruleset.syntax import Call, Expr, Literal
+from engine.ruleset.terms import key_of
+
+_ORDER = ("<", "<=", ">", ">=")
+_NEVER_HINT = "two of its parts exclude each other; is an && meant to be an ||, or a < a >?"
+_FAILS = "%s ever fails to hold"
+_ALWAYS_HINT = "leave it out; else, is an || meant to be an &&, or a > a <?"
 
 
 def parts_of(rules: Iterable[Rule], channels: Iterable[str]) -> Iterator[Condition]:
@@ -41,30 +52,126 @@ def _parts(expr: Expr) -> Iterator[Expr]:
 
 
 def check_parts(inquiry: Inquiry) -> None:
-    """Look at the parts of every condition, the larger first; what is in a part that was told of is passed over."""
+    """Look at every condition as a whole, then at its parts, the larger first.
+
+    What is in a part that was told of is passed over.
+    """
     for rule in inquiry.ruleset.rules:
-        if rule.family == "breaker" or rule.when is None:
+        when = inquiry.parsed.places[rule.index].when
+        if rule.family == "breaker" or rule.when is None or when is None:
             continue
-        told: list[Expr] = []
+        seen = [inquiry.space.ordinary]
+        told = [rule.when] if _tell(inquiry, rule, rule.when, seen, when.whole) else []
+        bounds = list(_bounds(rule.when))
         for part in _parts(rule.when):
-            if not any(outer.start <= part.start and part.end <= outer.end for outer in told) and _tell(
-                inquiry, rule, part
-            ):
+            is_bound = any(part is bound for bound in bounds) or _is_made(part, when)
+            place = when.place(part.start, part.end)
+            if not _is_in(part, told) and _tell(inquiry, rule, part, seen, place, is_bound):
+                told.append(part)
+        for part, beside in _alternatives(rule.when, ()):
+            if not _is_in(part, told) and _tell_beside(inquiry, rule, part, beside, when):
                 told.append(part)
 
 
-def _tell(inquiry: Inquiry, rule: Rule, part: Expr) -> bool:
+def _is_in(part: Expr, told: Iterable[Expr]) -> bool:
+    return any(outer.start <= part.start and part.end <= outer.end for outer in told)
+
+
+def _bounds(expr: Expr) -> Iterator[Expr]:
+    """The comparisons beside which another, joined by `&&`, is about the same: bounds of a range written out, of which
+    one may well be that of the fact itself, as in `now.local_hour >= 0 && now.local_hour < 6`."""
+    if isinstance(expr, Call) and expr.op in ("&&", "||", "!", "?:"):
+        asked = [key_of(arg.args[0]) for arg in expr.args if isinstance(arg, Call) and arg.op in _ORDER]
+        if expr.op == "&&":
+            yield from (
+                arg for arg in expr.args
+                if isinstance(arg, Call) and arg.op in _ORDER and asked.count(key_of(arg.args[0])) > 1
+            )  # fmt: skip
+        for arg in expr.args:
+            yield from _bounds(arg)
+
+
+def _is_made(part: Expr, when: ConditionText) -> bool:
+    """Whether a part is one of several that a cell of a table was made into, such as the bounds of a range."""
+    return any(
+        piece.whole
+        and piece.start <= part.start
+        and part.end <= piece.end
+        and (part.start, part.end) != (piece.start, piece.end)
+        for piece in when.pieces
+    )
+
+
+def _tell(inquiry: Inquiry, rule: Rule, part: Expr, seen: list[Situation], place: Span, is_bound: bool = False) -> bool:
+    """Tell what never or always holds; that a bound of a range always does is as it may be."""
     conditions = list(_conditions(part, rule, inquiry.ruleset.channels))
-    possible = inquiry.space.is_possible
-    when = inquiry.parsed.places[rule.index].when
-    assert when is not None, "the rule has a condition"
-    place = when.place(part.start, part.end)
-    if not any(possible(Holds(one)) for one in conditions):
-        hint = "two of its parts exclude each other; is an && meant to be an ||, or a < a >?"
-        inquiry.issues.warning("never-true", place, "this part of the condition never holds", hint)
-    elif not any(possible(Not(Holds(one))) for one in conditions):
-        hint = "leave it out; else, is an || meant to be an &&, or a > a <?"
-        inquiry.issues.warning("always-true", place, "this part of the condition always holds", hint)
+    is_whole = part is rule.when
+    what = "this condition" if is_whole else "this part of the condition"
+    ever = ", whatever the facts are" if is_whole else ""
+    report = inquiry.issues.error if is_whole else inquiry.issues.warning
+    holding = _may(inquiry, [Holds(one) for one in conditions], seen, place, f"{what} ever holds")
+    inquiry.open.update({rule.index} if is_whole and holding is None else ())
+    if holding is False:
+        report("never-true", place, f"{what} never holds{ever}", _NEVER_HINT)
+        inquiry.never.update({rule.index} if is_whole else ())
+    elif not is_bound and _may(inquiry, [Not(Holds(one)) for one in conditions], seen, place, _FAILS % what) is False:
+        report("always-true", place, f"{what} always holds{ever}", _ALWAYS_HINT)
     else:
         return False
     return True
+
+
+def _may(inquiry: Inquiry, ways: list[Formula], seen: list[Situation], place: Span, question: str) -> bool | None:
+    """Whether one of these may be: False is proved; None is neither proved nor shown, and said so.
+
+    `seen` are messages that may show it.
+    """
+    space = inquiry.space
+    possible = [way for way in ways if space.is_possible(way)]
+    if possible and not any(space.is_plain(way) for way in possible):
+        formula = any_of(*possible)
+        if not any(space.holds(formula, situation) for situation in seen):
+            answer = space.ask(formula)
+            if isinstance(answer, Undecided):
+                inquiry.open_question(place, question, answer)
+                return None
+            elif isinstance(answer, Found):
+                seen.append(answer.situation)
+    return bool(possible)
+
+
+def _alternatives(expr: Expr, beside: tuple[Expr, ...]) -> Iterator[tuple[Expr, tuple[Expr, ...]]]:
+    """Every part of an `||`, with all that stands beside it or around it by `&&`."""
+    if isinstance(expr, Call) and expr.op == "&&":
+        for arg in expr.args:
+            yield from _alternatives(arg, (*beside, *(other for other in expr.args if other is not arg)))
+    elif isinstance(expr, Call) and expr.op == "||":
+        for arg in expr.args:
+            yield arg, beside
+            yield from _alternatives(arg, beside)
+
+
+def _tell_beside(inquiry: Inquiry, rule: Rule, part: Expr, beside: tuple[Expr, ...], when: ConditionText) -> bool:
+    """Tell an alternative that what stands beside it excludes; only what one text says itself is held against it."""
+    piece = _piece(part, when)
+    if piece is None:
+        return False
+    beside = tuple(one for one in beside if not isinstance(one, Literal) and _same(piece, _piece(one, when)))
+    if not beside or isinstance(part, Literal):
+        return False
+    ways = zip(*(map(Holds, _conditions(one, rule, inquiry.ruleset.channels)) for one in (part, *beside)), strict=True)
+    if any(inquiry.space.is_possible(all_of(*way)) for way in ways):
+        return False
+    text = "this alternative never holds together with what stands beside it"
+    inquiry.issues.warning("never-true", when.place(part.start, part.end), text, _NEVER_HINT)
+    return True
+
+
+def _piece(part: Expr, when: ConditionText) -> Piece | None:
+    """The piece that a part stands in letter by letter, if it stands in one."""
+    inside = (piece for piece in when.pieces if piece.start <= part.start and part.end <= piece.end)
+    return next((piece for piece in inside if not piece.whole), None)
+
+
+def _same(a: Piece, b: Piece | None) -> bool:
+    return b is not None and a.node is b.node

@@ -11,7 +11,7 @@ from engine.ruleset.rules import Rule
 def check_routes(inquiry: Inquiry) -> None:
     """Look at every routing rule, and at what is left over behind the last."""
     for place, rule in enumerate(inquiry.routing):
-        if _is_reached(inquiry, place, rule):
+        if rule.index not in inquiry.never and _is_reached(inquiry, place, rule):
             _check_redundant(inquiry, place, rule)
     _check_rest(inquiry)
 
@@ -20,7 +20,8 @@ def _is_reached(inquiry: Inquiry, place: int, rule: Rule) -> bool:
     reached = inquiry.reached[rule.index]
     answer = inquiry.space.ask(all_of(reached, Not(inquiry.dropped)))
     if not isinstance(answer, Never):
-        inquiry.undecided(rule, "any message reaches this rule", answer)
+        if rule.index not in inquiry.open:
+            inquiry.undecided(rule, "any message reaches this rule", answer)
         return True
     if inquiry.space.is_possible(reached):
         text = "every message that reaches this rule is dropped by interception before it is routed"
@@ -31,6 +32,10 @@ def _is_reached(inquiry: Inquiry, place: int, rule: Rule) -> bool:
 
 
 def _never_reached(inquiry: Inquiry, rule: Rule, earlier: list[Rule]) -> None:
+    if rule.when is None and rule is inquiry.routing[-1]:
+        text = "the rules before this one take every message already; it stays as a net for what they may miss one day"
+        inquiry.issues.note("unreachable", inquiry.place(rule), text, "nothing to do")
+        return
     refused = [Not(inquiry.match(other)) for other in earlier]
     takers = [earlier[number] for number in inquiry.space.core(inquiry.match(rule), refused)]
     verb = "takes" if len(takers) == 1 else "together take"
