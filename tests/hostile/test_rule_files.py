@@ -65,21 +65,21 @@ def test_what_damage_is_done_to_is_good(files: Files) -> None:
     assert not any(issue.severity is Severity.ERROR for issue in compiled(files)), render(compiled(files), color=False)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.sampled_from(FAMILY_FILES), st.binary(max_size=400))
 def test_any_bytes_are_a_file(name: str, content: bytes) -> None:
     """They are told what is wrong with them."""
     compiled(BASES[1] | {name: content})
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.sampled_from([*FAMILY_FILES, "lists/forbidden.txt"]), st.text(max_size=400))
 def test_any_text_is_a_file(name: str, content: str) -> None:
     """Lone surrogates too, as a broken conversion leaves them."""
     compiled(BASES[1] | {name: content.encode("utf-8", "surrogatepass")})
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(st.text(max_size=200))
 def test_any_text_is_a_condition(condition: str) -> None:
     """In a file that is good otherwise."""
@@ -120,7 +120,7 @@ def test_any_expression_is_a_condition(seed: int) -> None:
         compiled(conditioned(random))
 
 
-@settings(max_examples=40, phases=[Phase.generate])  # each takes a second: shrinking one would take an hour
+@settings(max_examples=15, phases=[Phase.generate])  # each takes a second: shrinking one would take an hour
 @given(st.lists(conditions(Scope.MESSAGE), min_size=1, max_size=6), st.integers(0, 3))
 def test_any_conditions_that_fit_in_their_types_are_compared(whens: list[str], same: int) -> None:
     """What is asked about all messages at once has an end, and every example reads back as it is."""
