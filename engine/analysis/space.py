@@ -37,7 +37,6 @@ from engine.ruleset.syntax import Expr, Type
 MOST_ROUNDS: Final = 60
 """Combinations of classes that are turned into messages for one question."""
 
-
 MOST_FAILURES: Final = 60
 """After so many combinations of one group for which no values were found, questions about it are given up sooner."""
 

@@ -37,11 +37,6 @@ class Inquiry:
         placed = self.parsed.places[rule.index]
         return point(placed.rule, path) if path else placed.id
 
-    def when(self, rule: Rule) -> Span:
-        """Return where a rule's condition stands; its id if it has none."""
-        when = self.parsed.places[rule.index].when
-        return self.place(rule) if when is None else when.whole
-
     def related(self, rule: Rule, text: str) -> Related:
         """Name another rule of the finding."""
         return Related.at(self.place(rule), text)

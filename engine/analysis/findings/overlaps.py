@@ -36,12 +36,16 @@ def check_overlaps(inquiry: Inquiry) -> None:
             for other in inquiry.routing[place + 1 :]
             if tables.get(other.index) is None or tables.get(other.index) is not tables.get(rule.index)
         ]
-        told, left_open = len(inquiry.issues), inquiry.open_questions
-        if told > MAX_ISSUES or left_open > most_open:
-            text = "the routing rules from here on were not compared, since what was found before is more than enough"
+        if _is_enough(inquiry, most_open):
+            text = "not all pairs of routing rules were compared, since what was found before is more than enough"
             inquiry.issues.note("undecided", inquiry.place(rule), text, "mend what is told, and check again")
             return
         _check_rule(inquiry, rule, _in_part(inquiry, rule, others), most_open)
+
+
+def _is_enough(inquiry: Inquiry, most_open: int) -> bool:
+    """Whether more is told than is listed, or so much stayed open that going on would only take time."""
+    return len(inquiry.issues) > MAX_ISSUES or inquiry.open_questions > most_open
 
 
 def _check_rule(inquiry: Inquiry, rule: Rule, others: Iterator[Rule], most_open: int) -> None:
@@ -49,7 +53,7 @@ def _check_rule(inquiry: Inquiry, rule: Rule, others: Iterator[Rule], most_open:
     is_special = inquiry.parsed.places[rule.index].is_special
     rest: list[Rule] = []
     for other in others:
-        if len(inquiry.issues) > MAX_ISSUES or inquiry.open_questions > most_open:
+        if _is_enough(inquiry, most_open):
             break
         if is_special or _facts(other) != _facts(rule):
             rest.append(other)
