@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,7 +112,7 @@ def measure(folder: Path | None, messages: int, rounds: int) -> dict[str, Any]:
     if not load.turns:
         raise SystemExit(f"{version.folder} has no case of a message")
     with _common.progress() as shown, closing(matcher_of(ruleset)) as durable:
-        answer: Ask = lambda unknown: ask(durable, unknown)  # noqa: E731
+        answer = partial(ask, durable)
         judge = Judge(ruleset)
         first = decide(judge, batches(load, messages), answer)
         second = decide(Judge(ruleset), batches(load, messages), interpreted)

@@ -50,7 +50,7 @@ def time_facts(ruleset: RuleSet, zone: str, now_ms: int) -> list[Any]:
 
 def compare_window(expect: Mapping[str, Any], matched: Matched, ruleset: RuleSet) -> Iterator[Difference]:
     """Say what is not as expected."""
-    found = _found(matched, ruleset)
+    found = asked_state(matched, ruleset)
     for key, expected in expect.items():
         if key not in _EXPECTS:
             note = f"only {', '.join(_EXPECTS)} can be expected of it"
@@ -61,7 +61,8 @@ def compare_window(expect: Mapping[str, Any], matched: Matched, ruleset: RuleSet
             yield Difference(key, shown(expected), shown(found[key]))
 
 
-def _found(matched: Matched, ruleset: RuleSet) -> dict[str, Any]:
+def asked_state(matched: Matched, ruleset: RuleSet) -> dict[str, Any]:
+    """Write the state that matched breaker rules ask for as what a case could expect of it."""
     verdict = judge_window(matched)
     if verdict is None:
         return {"state": "NORMAL", "speed": None, "back": None, "decided_by": ""}

@@ -12,14 +12,14 @@ from typing import Final
 from lark import Token
 
 from engine.ruleset.fact_types import RESERVED, ROOTS
-from engine.ruleset.folding import Bound, Folder, Macro, ParseTree, Part, Path, chained, range_of
+from engine.ruleset.folding import Bound, Folder, Macro, ParseTree, Part, Path, chained, literal_of, range_of
 from engine.ruleset.interpreter import EvaluationError, constant
 from engine.ruleset.issues import Issues, did_you_mean
 from engine.ruleset.names import Names, unknown_name
 from engine.ruleset.patterns import searcher
 from engine.ruleset.source import Span
 from engine.ruleset.syntax import MACROS, Call, Expr, Fact, Has, Literal, Type, Variable
-from engine.ruleset.tokens import BadLiteral, double_value, int_value, string_value
+from engine.ruleset.tokens import BadLiteral
 from engine.ruleset.typing_rules import LISTS, Mismatch, arity, item_type, named, result_type
 
 Where = Callable[[int, int], Span]
@@ -187,15 +187,8 @@ class Builder(Folder):
         """A number, a text, true or false within its bounds."""
         if token.type in _UNSUPPORTED_TOKENS:
             return self._refuse(start, end, *_UNSUPPORTED_TOKENS[token.type])
-        text = str(token)
         try:
-            if token.type == "BOOL_LIT":
-                return Literal(text == "true", Type.BOOL, start, end)
-            if token.type == "INT_LIT":
-                return Literal(int_value(text), Type.INT, start, end)
-            if token.type == "FLOAT_LIT":
-                return Literal(double_value(text), Type.DOUBLE, start, end)
-            return Literal(string_value(text), Type.STRING, start, end)
+            return literal_of(token, start, end)
         except BadLiteral as problem:
             self._refuse(start + problem.start, start + problem.end, problem.message, problem.hint, "cel-literal")
             return None

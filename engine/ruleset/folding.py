@@ -14,6 +14,7 @@ from typing import Final
 from lark import Token, Tree
 
 from engine.ruleset.syntax import MACROS, Call, Expr, Fact, Has, Literal, Type, Variable
+from engine.ruleset.tokens import double_value, int_value, string_value
 
 ParseTree = Tree[Token]
 
@@ -205,6 +206,20 @@ class Folder(ABC):
 def range_of(node: ParseTree) -> tuple[int, int]:
     """The characters `[start, end)` that a node was parsed from."""
     return (0, 0) if node.meta.empty else (node.meta.start_pos, node.meta.end_pos)
+
+
+def literal_of(token: Token, start: int, end: int) -> Literal:
+    """The number, the text, true or false that a token spells. Raises BadLiteral."""
+    text = str(token)
+    match token.type:
+        case "BOOL_LIT":
+            return Literal(text == "true", Type.BOOL, start, end)
+        case "INT_LIT":
+            return Literal(int_value(text), Type.INT, start, end)
+        case "FLOAT_LIT":
+            return Literal(double_value(text), Type.DOUBLE, start, end)
+        case _:
+            return Literal(string_value(text), Type.STRING, start, end)
 
 
 def chained(op: str, arg: Expr) -> tuple[Expr, ...]:

@@ -11,11 +11,11 @@ from typing import Final
 
 from lark import Token
 
-from engine.ruleset.folding import Bound, Folder, Macro, ParseTree, Part, Path, chained
+from engine.ruleset.folding import Bound, Folder, Macro, ParseTree, Part, Path, chained, literal_of
 from engine.ruleset.interpreter import EvaluationError
 from engine.ruleset.outside import OutsideError, refuse_function, refuse_name
 from engine.ruleset.syntax import MACROS, Call, Expr, Fact, Has, Literal, Type, Variable
-from engine.ruleset.tokens import BadLiteral, double_value, int_value, string_value
+from engine.ruleset.tokens import BadLiteral
 
 UNKNOWN: Final = Type.OBJECT
 """The type that everything has here but literals: what a value is, is seen when there is one."""
@@ -73,15 +73,8 @@ class FreeBuilder(Folder):
         """A number, a text, true or false."""
         if token.type in _OUTSIDE_TOKENS:
             raise OutsideError(_OUTSIDE_TOKENS[token.type])
-        text = str(token)
         try:
-            if token.type == "BOOL_LIT":
-                return Literal(text == "true", Type.BOOL, start, end)
-            if token.type == "INT_LIT":
-                return Literal(int_value(text), Type.INT, start, end)
-            if token.type == "FLOAT_LIT":
-                return Literal(double_value(text), Type.DOUBLE, start, end)
-            return Literal(string_value(text), Type.STRING, start, end)
+            return literal_of(token, start, end)
         except BadLiteral as problem:
             raise EvaluationError(problem.message) from None
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engine.analysis.mutation.constants import show_duration
-from engine.decision.breaker import judge_window
 from engine.decision.case_facts import subject_of, with_facts
 from engine.decision.case_given import read_now, read_user
 from engine.decision.case_reading import Case
 from engine.decision.case_turns import Turn, TurnSession, turns_of
-from engine.decision.case_window import time_facts, window_facts
+from engine.decision.case_window import asked_state, time_facts, window_facts
 from engine.decision.cases import CaseRunner, interpreted
 from engine.decision.judge import Judge
 from engine.decision.model import Decision, Plan, Verdict
@@ -74,16 +73,7 @@ class Outcomes:
         f = time_facts(self._ruleset, user.zone, read_now(given, user.zone))
         c = window_facts(given[subject] or {}, subject, self._ruleset, scope)
         matcher = self._judge.matcher(scope)
-        verdict = judge_window(matcher.interpret(matcher.fingerprint(f, c), f, c))
-        if verdict is None:
-            return {"state": "NORMAL", "speed": None, "back": None, "decided_by": ""}
-        back = {"windows": verdict.back_windows, "error_rate_below": verdict.back_error_rate}
-        return {
-            "state": verdict.state,
-            "speed": verdict.speed or None,
-            "back": back if verdict.back_windows else None,
-            "decided_by": self._ruleset.rules[verdict.rule].id,
-        }
+        return asked_state(matcher.interpret(matcher.fingerprint(f, c), f, c), self._ruleset)
 
 
 def expected(decision: Decision, zone: str) -> Expected:
