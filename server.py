@@ -65,7 +65,7 @@ from engine.service.readings import readings
 from engine.service.services import DECISIONS, RULES, Answering, servicers
 from engine.service.telemetry import start_telemetry
 from engine.service.translate_messages import ReportedReceipt
-from engine.state.connection import StoreOptions
+from engine.state.connection import StoreOptions, patiently
 from engine.state.leases import Leases
 from engine.state.load import Load
 from engine.state.receipt_index import ReceiptIndex
@@ -225,7 +225,8 @@ async def build_flow(config: Config, state: State, rules: Rules, timeless: bool)
     if timeless and not providers.all_simulated:
         raise ConfigurationError("the messages' clock is only for simulated providers; one of these would reach people")
     index = ReceiptIndex(state.store)
-    await state.lanes.ensure_groups((*rules.evaluator.judge.ruleset.channels, *providers.channels))
+    channels = (*rules.evaluator.judge.ruleset.channels, *providers.channels)
+    await patiently(partial(state.lanes.ensure_groups, channels))
     bounds = {
         name: ProviderBounds(one.rate or None, one.concurrency or None, one.timeout_ms or None)
         for name, one in config.providers.items()
@@ -234,13 +235,12 @@ async def build_flow(config: Config, state: State, rules: Rules, timeless: bool)
     worker = build_worker(config, state, decider, index, dispatch, timeless)
     bell.listen(worker.wake)
     due = Due(state.timers, state.messages, state.changes, decider, keys, bell)
-    channels = {spec.name: spec.channel for spec in specs}
     judge = BreakerJudge(
         rules.evaluator,
         state.control,
         state.windows,
         Leases(state.store, HERE),
-        channels,
+        {spec.name: spec.channel for spec in specs},
         grace_ms=0 if timeless else GRACE_MS,
     )
     receipts = Receipts(state.messages, state.changes, state.identities, index, keys, clock, state.queries.user_of)
@@ -347,7 +347,7 @@ async def start_intake(
     config: Config, state: State, rules: Rules, flow: Flow, role: Role, parts: AsyncExitStack
 ) -> str:
     """Answer calls, and all that goes with it. Returns the address."""
-    await state.refill.recover()
+    await patiently(state.refill.recover)
     if role is Role.ALL:
         start_recorder(state, parts)
         await start_worker(flow, parts)

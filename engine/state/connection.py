@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,7 @@ from engine.state.wires import Wires, connections
 
 FORMAT_VERSION: Final = 1
 ANSWER_LIMIT_S: Final = 10.0
-PATIENT_TRIES: Final = 50
+PATIENT_TRIES: Final = 150
 PATIENT_PAUSE_S: Final = 0.1
 LARGEST_GAP_MS: Final = 1_000
 """A clock that is further off Redis' own is not gone by; `admit.lua` has the same bound."""
@@ -77,7 +77,7 @@ class Store:
                 await check_server(self.call)
                 await self._pin()
             else:
-                await self._pin_patiently()
+                await patiently(self._pin)
         except BaseException:
             await self.close()
             raise
@@ -155,14 +155,6 @@ class Store:
         if abs(gap_ms) > LARGEST_GAP_MS:
             raise ClockDiffers(gap_ms)
 
-    async def _pin_patiently(self) -> None:
-        """The embedded Redis may die right after its start too, and then it is back in a moment."""
-        for _ in range(PATIENT_TRIES):
-            with contextlib.suppress(StateUnavailable):
-                return await self._pin()
-            await asyncio.sleep(PATIENT_PAUSE_S)
-        await self._pin()
-
     async def _pin(self) -> None:
         """Write both numbers down at first start; raises ConfigurationError when others are written there."""
         wanted = [FORMAT_VERSION, self.keys.partitions, self.keys.buckets]
@@ -173,6 +165,18 @@ class Store:
                 f"(format {found[0]}), not {wanted[1]} and {wanted[2]} (format {wanted[0]}). Both are fixed at the "
                 "first start: configure these numbers again, or use an empty Redis"
             )
+
+
+async def patiently(act: Callable[[], Awaitable[None]]) -> None:
+    """Do what a start needs, and again while Redis is away: one that was there dies at times, and is back in a moment.
+
+    `act` must be a thing that can be done twice. Raises StateUnavailable when Redis stays away for 15 s.
+    """
+    for _ in range(PATIENT_TRIES):
+        with contextlib.suppress(StateUnavailable):
+            return await act()
+        await asyncio.sleep(PATIENT_PAUSE_S)
+    await act()
 
 
 def _raise_first(replies: list[Reply]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from engine.clock import HandClock
 from engine.errors import ClockDiffers, ConfigurationError, SignalboxError, StateFull, StateRefused, StateUnavailable
 from engine.state import scripts
-from engine.state.connection import Store, StoreOptions
+from engine.state.connection import Store, StoreOptions, patiently
 from engine.state.scripts import Script
 
 
@@ -238,6 +238,28 @@ async def test_a_clock_that_is_far_off_is_refused(store: Store, gap_ms: int) -> 
     await store.check_clock(HandClock(now_ms + 100))
     with pytest.raises(ClockDiffers):
         await store.check_clock(HandClock(now_ms + gap_ms))
+
+
+async def test_a_start_waits_for_a_redis_that_is_back_in_a_moment() -> None:
+    """While it is away a thing is tried again; any other error is raised at once."""
+    answers: list[Exception | None] = [
+        StateUnavailable("away"),
+        StateUnavailable("away"),
+        None,
+        StateRefused("ERR", "no"),
+    ]
+    asked = []
+
+    async def act() -> None:
+        answer = answers[len(asked)]
+        asked.append(answer)
+        if answer is not None:
+            raise answer
+
+    await patiently(act)
+    assert len(asked) == 3
+    with pytest.raises(StateRefused):
+        await patiently(act)
 
 
 def test_every_error_is_ours() -> None:

@@ -67,7 +67,7 @@ class Servers:
         for name, process in begun:
             assert process.stdout is not None
             line = await asyncio.to_thread(process.stdout.readline)
-            assert line, f"{name} did not start: {self.log.read_text(encoding='utf-8')[-3000:]}"
+            assert line, f"{name} did not start: {self._end_of_log()}"
             address = line.split()[1].removeprefix("grpc=")
             self.address = address if address != "-" else self.address
 
@@ -85,6 +85,9 @@ class Servers:
             )
         return process
 
+    def _end_of_log(self) -> str:
+        return self.log.read_text(encoding="utf-8")[-3000:]
+
     def kill(self, name: str) -> None:
         """kill -9, as seen from outside: it is gone at once."""
         process = self._running.pop(name)
@@ -96,12 +99,14 @@ class Servers:
     async def stop(self, *names: str) -> None:
         """Ask processes to stop, one after the other; each must end well."""
         for name in names or list(self._running):
-            process = self._running.pop(name)
+            process = self._running[name]
             process.send_signal(signal.SIGTERM)
+            code = await asyncio.to_thread(process.wait, WAIT_S)
             # One that was killed a moment ago may only be starting again: it has no handler for the signal yet.
-            assert await asyncio.to_thread(process.wait, WAIT_S) in (0, -signal.SIGTERM), name
+            assert code in (0, -signal.SIGTERM), f"{name} ended with {code}: {self._end_of_log()}"
             assert process.stdout is not None
             process.stdout.close()
+            del self._running[name]
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send any signal, such as SIGSTOP and SIGCONT."""

@@ -58,10 +58,10 @@ async def test_everything_in_one_process(tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_a_process_for_each_role(tmp_path: Path, seed: int) -> None:
-    """Intake, two workers, recorder and redis-server die one after the other; in any order."""
+    """Intake, two workers, recorder and redis-server die one after the other, or two at once; in any order."""
     names = ("intake", "worker-1", "worker-2", "recorder")
     async with run_of(tmp_path, seed, names) as run:
-        troubles = [kill(run, name) for name in (*names, "redis")]
+        troubles = [kill(run, name) for name in (*names, "redis")] + [kill_both(run, "worker-2")]
         run.random.shuffle(troubles)
         await run.under_load(*troubles)
         await run.ends_well()
