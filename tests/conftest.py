@@ -1,4 +1,4 @@
-"""What every test shares: the profiles of the property tests.
+"""What every test shares: a terminal without a width of its own, and the profiles of the property tests.
 
 `ci` is the default and the same on every machine: derandomised, without a deadline, without memory of earlier runs.
 `SIGNALBOX_HYPOTHESIS=search` looks further, with new examples every time.
@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 
 from hypothesis import HealthCheck, settings
+
+# Whoever runs the tests side by side may be told the width of a terminal, and what is printed would depend on it.
+os.environ.pop("COLUMNS", None)
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile(

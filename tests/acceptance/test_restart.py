@@ -49,7 +49,7 @@ def before(running_box: Box) -> Iterator[Before]:
     box.grant("quota-spring/messages", 3_000_000, unit="COUNT")
     for scene in ("only-sms", "only-wechat"):
         box.send(scene, campaign="quota-spring", text=scene)
-    box.bind("sms", "13800000000", user="bound")
+    box.bind("sms", "13811112222", user="bound")
     box.opt_out(user="bound")
     box.restart()
     yield was
@@ -78,8 +78,8 @@ def test_money_is_kept(before: Before) -> None:
 
 def test_users_are_kept(before: Before) -> None:
     """Where they are reached, and what they do not want."""
-    assert before.box.bindings("sms", "bound") == [("13800000000", True)]
-    assert before.box.holders("sms", "13800000000") == ["bound"]
+    assert before.box.bindings("sms", "bound") == [("13811112222", True)]
+    assert before.box.holders("sms", "13811112222") == ["bound"]
     assert str(before.box.evaluate("only-sms", user="bound", category="MARKETING")) == "DROP OPTED_OUT"
 
 

@@ -52,6 +52,17 @@ def test_messages_are_listed_page_by_page_up_to_the_limit(server: FakeServer) ->
     assert found[0]["accepted_at"] == "2026-02-02T02:59:00.000Z"
 
 
+def test_ids_can_be_copied_on_a_narrow_terminal(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that is wider than the terminal runs on; nothing of it is cut off."""
+    monkeypatch.setenv("COLUMNS", "40")
+    (message_id,) = keep(server, 1)
+
+    result = run(server, "messages", "list", "--tenant", "bank")
+
+    (line,) = result.stdout.splitlines()[1:]
+    assert line.split()[2:] == [message_id, "u-0", "r-0", "SERVICE", "SEND", "push", "SENT"]
+
+
 def test_messages_can_be_narrowed_down(server: FakeServer) -> None:
     """Every filter of the contract has its option."""
     keep(server, 3)

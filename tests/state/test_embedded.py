@@ -287,7 +287,7 @@ async def test_damaged_data_are_not_passed_over(open_store: Open, data_dir: Path
     store = await open_store(data_dir)
     await store.call("SET", "a", "kept")
     await store.close()
-    for path in (data_dir / "redis").rglob("*.incr.aof"):
+    for path in (data_dir / "redis").rglob("*.aof"):  # one file, or those that a newer Redis makes of it
         path.write_bytes(b"*3\r\n$3\r\nnonsense" * 20)
 
     with pytest.raises(StateUnavailable, match="Bad file format"):
