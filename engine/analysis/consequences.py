@@ -12,10 +12,9 @@ from engine.decision.trace import CandidateTrace, CheckTrace, Result, Trace
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.effects import Charge, Drop, Effect, Exclude, Hold, Limit, Route, SetState
 from engine.ruleset.rules import Rule
+from engine.ruleset.scalars import show_duration
 
 MICROS: Final = 1_000_000
-_UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
-
 _Tell = Callable[[Rule, str], str]
 """What came of a rule for one channel."""
 
@@ -48,18 +47,12 @@ def _on(channels: Sequence[str]) -> str:
 def _limit(limit: Limit) -> str:
     parts = []
     if limit.max is not None:
-        window = f"in {duration(limit.window_ms)}" if limit.window_ms else "a calendar day"
+        window = f"in {show_duration(limit.window_ms)}" if limit.window_ms else "a calendar day"
         parts.append(f"at most {limit.max} {window}")
     if limit.min_interval_ms:
-        parts.append(f"at least {duration(limit.min_interval_ms)} apart")
+        parts.append(f"at least {show_duration(limit.min_interval_ms)} apart")
     on = _on((limit.channel,) if limit.channel else ())
     return f"limit {limit.name}: {', '.join(parts)}, per {' and '.join(limit.per)}{on}"
-
-
-def duration(length_ms: int) -> str:
-    """Write a duration as rules write it, in the largest unit that it is a multiple of."""
-    unit, size = next((unit, size) for unit, size in _UNITS if length_ms % size == 0)
-    return f"{length_ms // size}{unit}"
 
 
 class Consequences:

@@ -19,6 +19,7 @@ from engine.decision.session import Judgement
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.fact_types import UNREACHABLE
 from engine.ruleset.rules import Rule
+from engine.ruleset.scalars import show_duration
 
 
 class Result(IntEnum):
@@ -190,9 +191,8 @@ def _limit(ask: LimitAsk, uses: Uses, proposal: Proposal, ruleset: RuleSet) -> C
     else:
         detail = f"{name}: {use.count} of {most} in the window until {iso_time(use.end_ms, proposal.zone)}"
     if use is not None and ask.min_interval_ms:
-        detail += (
-            f", last touch {iso_time(use.last_ms, proposal.zone)}, at least {ask.min_interval_ms / 1000:g} s apart"
-        )
+        apart = show_duration(ask.min_interval_ms)
+        detail += f", last touch {iso_time(use.last_ms, proposal.zone)}, at least {apart} apart"
     rule = ask.rule_max if refusal is None else refusal.rule
     reason = Reason.NONE if refusal is None else refusal.reason
     return CheckTrace(ruleset.rules[rule].id, refusal is None, reason, detail)

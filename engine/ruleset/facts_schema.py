@@ -103,10 +103,6 @@ class FactsSchema:
         """The length of the message list."""
         return len(self.facts)
 
-    def subject_size(self, scope: Scope) -> int:
-        """The length of the subject list of a scope; 0 for MESSAGE."""
-        return len(self.subjects(scope))
-
     @property
     def params(self) -> tuple[FactType, ...]:
         """What facts.yaml declares under message.params; an object comes before what it holds."""

@@ -202,6 +202,17 @@ def duration_ms(value: object, least_ms: int, most_ms: int, expected: str) -> in
     return length
 
 
+def show_duration(length_ms: int) -> str:
+    """Write a duration as rules write it, in the largest unit of which it is a whole number: 30m, 1d."""
+    unit = largest_unit(length_ms)
+    return f"{length_ms // MILLISECONDS[unit]}{unit}"
+
+
+def largest_unit(length_ms: int) -> str:
+    """Return the largest unit of which a duration is a whole number."""
+    return [unit for unit, each in MILLISECONDS.items() if length_ms % each == 0][-1]
+
+
 def duration(least_ms: int, most_ms: int, bounds: str) -> BeforeValidator:
     """Accept a duration between two bounds; `bounds` names them for the message (`from 1s to 7d`)."""
     return BeforeValidator(lambda value: duration_ms(value, least_ms, most_ms, f"a duration {bounds}"))

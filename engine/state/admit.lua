@@ -14,7 +14,7 @@
 --            which it counts ms, the user's next midnight ms, accounts asked everywhere (true = all, else a flag for
 --            each charge), the paused scope's index (sorted set) or nil, earlier or nil
 --   earlier  (a message that was decided before) version expected, life or "", was a step enqueued before, step in hand
---            or "", the lane of its entry or 0, its entry id, and sorted sets with members to take away
+--            or ""
 --   variant  place of its shape, place of its timers, lanes of its candidates
 --   shape    concurrent, [step number, wait ms, limits, charges] of each candidate
 --   limit    use, number, max (-1 none), window ms (0 = day), least interval ms, hold, per step, rules of max and interval
@@ -397,25 +397,6 @@ local function write_again(record, held, life, outline, admission)
   end
 end
 
-local function has_taken(taken, shape, number)
-  for k = 1, #taken do
-    if shape[taken[k] + 2][1] == number then
-      return true
-    end
-  end
-end
-
--- Takes away what led here: timers, places in indexes, and the lane entry, unless the caller goes on with its step.
-local function consume(earlier, goes_on)
-  for place = 7, #earlier, 2 do
-    call("ZREM", KEYS[others + earlier[place]], earlier[place + 1])
-  end
-  if earlier[5] > 0 and not goes_on then
-    call("XACK", KEYS[others + earlier[5]], "workers", earlier[6])
-    call("XDEL", KEYS[others + earlier[5]], earlier[6])
-  end
-end
-
 -- ---- the decision ----
 
 -- Returns the candidates taken, the refusals, and whether there is any; or true when accounts must be asked first.
@@ -509,7 +490,6 @@ local function decide(place, id, user_, variant, now_, expire_, keys_, charges_,
 
   if held then
     write_again(record, held, earlier[2], outline, admission)
-    consume(earlier, has_taken(taken, shape, earlier[4]))
   else
     write_first(record, version, until_ms, body, outline, admission)
   end

@@ -48,8 +48,7 @@ class Earlier(NamedTuple):
     `version` is that of its record as it was read. `life` is stored with it, None leaves the one that is there.
     `counted` holds (limit, key, step number) and `paid` (account, step number), the number 0 for what is per message:
     neither is checked or taken again. `started`: a step of it was enqueued before. `in_hand` is the step whose lane
-    entry the caller holds, if any: it is not enqueued again, and unless it is taken its `entry` (lane, entry id) is
-    acknowledged. `remove` are (sorted set, member) to be taken away: the timer or the index that led here.
+    entry the caller holds, if any: it is not enqueued again. What led here (that entry, a timer) stays.
     """
 
     version: int
@@ -58,8 +57,6 @@ class Earlier(NamedTuple):
     paid: Set[tuple[str, int]] = frozenset()
     started: bool = False
     in_hand: int | None = None
-    entry: tuple[str, str] | None = None
-    remove: tuple[tuple[str, str], ...] = ()
 
 
 class AdmitRequest(NamedTuple):
@@ -293,7 +290,7 @@ class _Group:
             midnight_ms,
             None if asked == NOTHING_ASKED else _flags(asked, charges),
             self._other(held_in) if held_in is not None else None,
-            self._earlier(earlier) if earlier is not None else None,
+            _earlier(earlier) if earlier is not None else None,
         )
 
     def _variant(self, shape: _Shape, priority: str, bulk: bool) -> int:
@@ -310,13 +307,6 @@ class _Group:
         """Return the place of a key beside those that every group has."""
         return self._others.setdefault(key, len(self._others) + 1)
 
-    def _earlier(self, earlier: Earlier) -> list[Any]:
-        lane, entry_id = earlier.entry or ("", "")
-        in_hand = str(earlier.in_hand) if earlier.in_hand is not None else ""
-        known = [earlier.version, earlier.life or b"", earlier.started, in_hand]
-        entry = [self._other(lane) if lane else 0, entry_id]
-        return [*known, *entry, *(word for key, member in earlier.remove for word in (self._other(key), member))]
-
     def command(self, stamp: str) -> Command:
         """Return the call of the script."""
         shapes = [shape.packed for shape in self._shapes]
@@ -329,6 +319,11 @@ class _Group:
 
 # Lua's msgpack knows no bytes apart from text.
 _pack: Final[Callable[[Any], bytes]] = msgpack.Packer(use_bin_type=False).pack
+
+
+def _earlier(earlier: Earlier) -> list[Any]:
+    in_hand = str(earlier.in_hand) if earlier.in_hand is not None else ""
+    return [earlier.version, earlier.life or b"", earlier.started, in_hand]
 
 
 def _flags(asked: Set[str] | None, charges: Sequence[Charge]) -> bool | list[bool]:

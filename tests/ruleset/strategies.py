@@ -298,7 +298,7 @@ def random_facts(random: Random, scope: Scope = Scope.CHANNEL) -> Facts:
     """Facts that respect the schema: absences, absent objects and what they make unreachable."""
     absent = random.choice((0.1, 0.4, 0.8))
     f: list[Any] = [ABSENT] * SCHEMA.size
-    c: list[Any] = [ABSENT] * SCHEMA.subject_size(scope)
+    c: list[Any] = [ABSENT] * len(SCHEMA.subjects(scope))
     for fact in SCHEMA.facts_of(scope):
         values = c if fact.subject else f
         if fact.parent is not None and values[fact.parent] in (ABSENT, UNREACHABLE):

@@ -69,7 +69,7 @@ def test_slots_are_the_places_in_the_list() -> None:
     assert [fact.slot for fact in SCHEMA.facts] == list(range(SCHEMA.size))
     assert small is not None
     assert [f.path for f in small.facts[:31]] == [f.path for f in SCHEMA.facts[:31]]
-    assert SCHEMA.subject_size(Scope.MESSAGE) == 0
+    assert len(SCHEMA.subjects(Scope.MESSAGE)) == 0
 
 
 def test_nested_facts_know_the_object_that_holds_them() -> None:

@@ -83,7 +83,7 @@ def facts_with(given: dict[str, Any]) -> Facts:
     for fact in SCHEMA.params:
         holder_is_there = fact.parent is None or f[fact.parent] is True
         f[fact.slot] = given.get(fact.path.removeprefix("message.params.")) if holder_is_there else UNREACHABLE
-    return Facts(f, [None] * SCHEMA.subject_size(Scope.CHANNEL))
+    return Facts(f, [None] * len(SCHEMA.subjects(Scope.CHANNEL)))
 
 
 @pytest.mark.parametrize(

@@ -303,12 +303,11 @@ async def test_a_dead_letter_does_not_block_its_request_for_ever(store: Store, a
 
 
 async def test_a_message_is_decided_again(store: Store, admitter: Admitter) -> None:
-    """The new decision stands beside the first; its event tells all of it; what led to it is taken away."""
+    """The new decision stands beside the first; its event tells all of it; what led to it is left to the caller."""
     held = request(store.keys, proposal(refusal=Refusal(Reason.QUIET_HOURS, 2, True, NOW + HOUR)))
     await one(admitter, held)
-    key = store.keys.timers(store.keys.partition(held.user), "P1")
-    earlier = Earlier(1, b"life", remove=((key, f"{held.message_id}#HOLD#0"),))
-    again = request(store.keys, proposal(PLAIN, now_ms=NOW + HOUR), earlier=earlier)
+    led_here = await timers(store, held)
+    again = request(store.keys, proposal(PLAIN, now_ms=NOW + HOUR), earlier=Earlier(1, b"life"))
 
     assert (await one(admitter, again)).admission == SENT
 
@@ -324,7 +323,7 @@ async def test_a_message_is_decided_again(store: Store, admitter: Admitter) -> N
     (_, (at_ms, event, _step, detail)) = unpack_events(found.events)
     assert (at_ms, event) == (NOW + HOUR, Event.DECIDED)
     assert {"outline": again.outline, "admission": found.later_admission} == detail
-    assert await timers(store, held) == {}
+    assert await timers(store, held) == led_here
     assert [f"{held.message_id} 1"] == await lane(store, held, "sms")
 
 
@@ -360,21 +359,16 @@ async def test_what_is_held_is_neither_checked_nor_counted_again(store: Store, a
     assert Admission((), (Refusal(Reason.LIMIT_REACHED, 7),)) == refused
 
 
-@pytest.mark.parametrize("taken", [True, False])
-async def test_the_entry_in_hand_stays_if_its_step_is_taken(store: Store, admitter: Admitter, taken: bool) -> None:
-    """A worker that decides again keeps its entry when the step goes; refused, the entry is acknowledged."""
+@pytest.mark.parametrize("in_hand", [1, None])
+async def test_a_step_in_hand_is_not_enqueued_again(store: Store, admitter: Admitter, in_hand: int | None) -> None:
+    """A worker that decides again goes on with the entry that it has."""
     what = request(store.keys, proposal(PLAIN))
     await one(admitter, what)
-    key = store.keys.lane(store.keys.partition(what.user), "sms", "P1", False)
-    await store.call("XGROUP", "CREATE", key, "workers", "0")
-    ((_key, ((entry_id, _fields),)),) = await store.call("XREADGROUP", "GROUP", "workers", "w", "STREAMS", key, ">")
-    refusals = None if taken else (Refusal(Reason.OPTED_OUT, 1),)
-    earlier = Earlier(1, started=True, in_hand=1, entry=(key, entry_id.decode()))
+    again = request(store.keys, proposal(PLAIN), earlier=Earlier(1, started=True, in_hand=in_hand))
 
-    await one(admitter, request(store.keys, proposal(PLAIN, refusals=refusals), earlier=earlier))
+    assert (await one(admitter, again)).admission == SENT
 
-    assert (1 if taken else 0) == await store.call("XLEN", key) == (await store.call("XPENDING", key, "workers"))[0]
-    assert not (await record(store, what)).final
+    assert await lane(store, what, "sms") == [f"{what.message_id} 1"] * (1 if in_hand else 2)
 
 
 # ---- money ----

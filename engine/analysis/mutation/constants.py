@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from engine.ruleset.scalars import MILLISECONDS
+from engine.ruleset.scalars import MILLISECONDS, largest_unit
 from engine.ruleset.syntax import Literal, Type
 from engine.ruleset.temporal import MAX_TIMESTAMP, MIN_TIMESTAMP
 
@@ -74,17 +74,6 @@ def durations(written: str, length_ms: int) -> Iterator[tuple[str, int]]:
         units = list(MILLISECONDS)
         smaller = units[units.index(unit) - 1]
         yield f"{length_ms // MILLISECONDS[smaller] - 1}{smaller}", length_ms - MILLISECONDS[smaller]
-
-
-def show_duration(length_ms: int) -> str:
-    """Return a duration as an author would write it."""
-    unit = largest_unit(length_ms)
-    return f"{length_ms // MILLISECONDS[unit]}{unit}"
-
-
-def largest_unit(length_ms: int) -> str:
-    """Return the largest unit of which a duration is a whole number."""
-    return [unit for unit, each in MILLISECONDS.items() if length_ms % each == 0][-1]
 
 
 def show_time_of_day(minute: int) -> str:

@@ -11,7 +11,6 @@ from engine.analysis.mutation.constants import (
     durations,
     numbers,
     other_word,
-    show_duration,
     show_time_of_day,
 )
 from engine.analysis.mutation.mutant import LEFT_OUT, Change
@@ -30,7 +29,7 @@ from engine.ruleset.effects import (
     SetState,
 )
 from engine.ruleset.facts_schema import Scope
-from engine.ruleset.scalars import DAY_MS, MICROS
+from engine.ruleset.scalars import DAY_MS, MICROS, show_duration
 
 Written = Callable[[Iterable[str | int]], str]
 """The text that the author wrote at a path below `then:`; empty where there is none."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.analysis.mutation.constants import show_duration
 from engine.decision.case_facts import subject_of, with_facts
 from engine.decision.case_given import read_now, read_user
 from engine.decision.case_reading import Case
@@ -19,6 +18,7 @@ from engine.decision.session import Session, judge_now
 from engine.errors import InvalidInput
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.fact_types import BREAKER_SCOPES
+from engine.ruleset.scalars import show_duration
 from engine.ruleset.source import Source
 
 _MICROS = 1_000_000

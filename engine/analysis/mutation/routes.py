@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from engine.analysis.mutation.constants import durations, show_duration
+from engine.analysis.mutation.constants import durations
 from engine.analysis.mutation.mutant import LEFT_OUT, Change
 from engine.ruleset.effects import PRIORITIES, ChannelChoice, Route
-from engine.ruleset.scalars import DAY_MS
+from engine.ruleset.scalars import DAY_MS, show_duration
 
 _NAMES: Final = {"CONCURRENT": "concurrent", "SUPPLEMENT": "supplement", "DISTRIBUTION": "distribute"}
 _OTHER: Final = {"CONCURRENT": "DISTRIBUTION", "SUPPLEMENT": "CONCURRENT", "DISTRIBUTION": "CONCURRENT"}
