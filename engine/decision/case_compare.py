@@ -9,6 +9,7 @@ from typing import Any
 from engine.decision.case_given import read_time
 from engine.decision.model import Decision, Step, User
 from engine.decision.moment import iso_time
+from engine.ruleset.scalars import show_duration
 from engine.ruleset.temporal import parse_duration
 
 _MICROS = 1_000_000
@@ -54,8 +55,8 @@ def compare(
                 yield from compare_matched(key, expected, matched)
             case "waits":
                 yield from _compare_waits(expected or {}, decision)
-            case "providers":
-                yield from _compare_providers(expected or {}, decision)
+            case "waits_for" | "providers" | "addresses":
+                yield from _compare_steps(key, expected or {}, decision)
             case "state" | "speed" | "back":
                 yield Difference(key, shown(expected), "a message", "only a case of a window can expect it")
             case _:
@@ -127,7 +128,7 @@ def _compare_waits(expected: Mapping[str, Any], decision: Decision) -> Iterator[
     found = {step.channel: step.wait_ms for step in _steps(decision) if step.wait_ms}
     wanted = {channel: _wait_ms(channel, text) for channel, text in expected.items()}
     if found != wanted:
-        waits = {channel: f"{wait_ms / 1000:g}s" for channel, wait_ms in found.items()}
+        waits = {channel: show_duration(wait_ms) for channel, wait_ms in found.items()}
         yield Difference("waits", shown(expected), shown(waits))
 
 
@@ -138,11 +139,23 @@ def _wait_ms(channel: str, text: Any) -> int:
         raise ValueError(f"waits.{channel}: {error}") from None
 
 
-def _compare_providers(expected: Mapping[str, Any], decision: Decision) -> Iterator[Difference]:
-    found = {step.channel: list(step.providers) for step in _steps(decision)}
-    for channel, providers in expected.items():
-        if found.get(channel) != providers:
-            yield Difference(f"providers.{channel}", shown(providers), shown(found.get(channel)))
+def _compare_steps(key: str, expected: Mapping[str, Any], decision: Decision) -> Iterator[Difference]:
+    steps = {step.channel: step for step in _steps(decision)}
+    for channel, wanted in expected.items():
+        found = said_of_step(key, steps[channel]) if channel in steps else None
+        if found != wanted and (found or wanted):
+            yield Difference(f"{key}.{channel}", shown(wanted), shown(found))
+
+
+def said_of_step(key: str, step: Step) -> Any:
+    """Return what a case can expect of one step: `waits_for`, `providers` or `addresses`."""
+    match key:
+        case "waits_for":
+            return step.until.lower()
+        case "providers":
+            return list(step.providers)
+        case _:
+            return "all" if step.all_addresses else "newest"
 
 
 def _steps(decision: Decision) -> Sequence[Step]:

@@ -61,13 +61,28 @@ def effect_changes(family: str, rule: str) -> list[str]:
             ],
         ),
         (
+            "{supplement: [{channel: push, wait: 60s, until: read, address: all}, {channel: sms, address: newest}]}",
+            [
+                "supplement -> concurrent",
+                "channel push -> (left out)",
+                "channel sms -> (left out)",
+                "channel push, sms -> sms, push",
+                "address all -> newest",
+                "wait 60s -> 61s",
+                "wait 60s -> 59s",
+                "until read -> delivered",
+                "address newest -> all",
+                "the rule -> (left out)",
+            ],
+        ),
+        (
             "{distribute: {to: sms}, priority: P3}",
             ["priority P3 -> (left out)", "priority P3 -> P2", "the rule -> (left out)"],
         ),
     ],
 )
 def test_what_is_made_of_a_route(then: str, expected: list[str]) -> None:
-    """Strategy, each channel, neighbouring channels, waits, providers and priority."""
+    """Strategy, each channel, neighbours, waits, providers and priority; receipts and addresses if they are written."""
     assert effect_changes("routing", f"- {{id: r, when: user.known, then: {then}}}") == expected
 
 

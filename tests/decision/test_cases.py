@@ -111,7 +111,10 @@ def test_a_case_passes_when_all_it_expects_is_so() -> None:
         ("matched: [large]", "matched: expected that large matches, found that it does not"),
         ("not_matched: [rest]", "not_matched: expected that rest does not match, found that it does"),
         ("waits: {push: 60s}", "waits: expected {push: 60s}, found {}"),
+        ("waits_for: {push: read}", "waits_for.push: expected read, found nothing"),
         ("providers: {push: [a]}", "providers.push: expected [a], found []"),
+        ("addresses: {push: all}", "addresses.push: expected all, found newest"),
+        ("addresses: {sms: newest}", "addresses.sms: expected newest, found nothing"),
         ("speed: 0.5", "speed: expected 0.5, found a message (only a case of a window can expect it)"),
     ],
 )

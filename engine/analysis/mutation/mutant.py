@@ -11,9 +11,9 @@ from engine.ruleset.rules import Rule
 from engine.ruleset.source import Span
 
 Kind = Literal[
-    "boundary", "operator", "constant", "negation", "part", "rule", "order", "channel", "strategy", "providers", "wait",
-    "priority", "effect", "reason", "until", "max", "window", "min_interval", "otherwise", "per", "amount", "account",
-    "unit", "times", "state", "speed", "back",
+    "boundary", "operator", "constant", "negation", "part", "rule", "order", "channel", "strategy", "providers",
+    "address", "wait", "priority", "effect", "reason", "until", "max", "window", "min_interval", "otherwise", "per",
+    "amount", "account", "unit", "times", "state", "speed", "back",
 ]  # fmt: skip
 """What was changed: something in a condition, the rule as such, or the field of its effect that has this name."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from engine.decision.case_compare import said_of_step
 from engine.decision.case_facts import subject_of, with_facts
 from engine.decision.case_given import read_now, read_user
 from engine.decision.case_reading import Case
@@ -23,8 +24,8 @@ from engine.ruleset.source import Source
 
 _MICROS = 1_000_000
 _PLAINEST = (
-    "verdict", "state", "channels", "reason", "until", "strategy", "priority", "charges", "waits", "providers", "speed",
-    "back", "decided_by", "refused",
+    "verdict", "state", "channels", "reason", "until", "strategy", "priority", "charges", "waits", "waits_for",
+    "providers", "addresses", "speed", "back", "decided_by", "refused",
 )  # fmt: skip
 """The fields of an `expect:`, those first that say most of what becomes of a message."""
 
@@ -105,7 +106,10 @@ def _plan(plan: Plan) -> Expected:
         "priority": plan.priority,
         "charges": {account: _amount(micros) for account, micros in charges.items()},
         "waits": {step.channel: show_duration(step.wait_ms) for step in plan.steps if step.wait_ms},
-        "providers": {step.channel: list(step.providers) for step in plan.steps if step.providers},
+        **{
+            key: {step.channel: said for step in plan.steps if (said := said_of_step(key, step))}
+            for key in ("waits_for", "providers", "addresses")
+        },
     }
 
 

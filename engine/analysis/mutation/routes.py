@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.analysis.mutation.constants import durations
 from engine.analysis.mutation.mutant import LEFT_OUT, Change
-from engine.ruleset.effects import PRIORITIES, ChannelChoice, Route
+from engine.ruleset.effects import PRIORITIES, ChannelChoice, Route, Until
 from engine.ruleset.scalars import DAY_MS, show_duration
 
 _NAMES: Final = {"CONCURRENT": "concurrent", "SUPPLEMENT": "supplement", "DISTRIBUTION": "distribute"}
@@ -31,7 +31,9 @@ def route_changes(route: Route, written: Written) -> Iterator[Change]:
         yield _exchanged(route, place)
     for place, choice in enumerate(choices):
         yield from _providers(route, place, choice)
+        yield from _addresses(route, place, choice, written)
         yield from _waits(route, place, choice, written)
+        yield from _receipts(route, place, choice, written)
     if route.priority is not None:
         yield from _priorities(route, route.priority)
 
@@ -82,6 +84,15 @@ def _listed(names: Sequence[str]) -> str:
     return f"[{', '.join(names)}]"
 
 
+def _addresses(route: Route, place: int, choice: ChannelChoice, written: Written) -> Iterator[Change]:
+    """Send to the newest address instead of all, or the other way round, where the author says which."""
+    path = (*_path(route, place), "address")
+    if written(path):
+        before, after = ("all", "newest") if choice.all_addresses else ("newest", "all")
+        changed = _with(route, place, replace(choice, all_addresses=not choice.all_addresses))
+        yield Change("address", path, f"address {before}", f"address {after}", changed)
+
+
 def _waits(route: Route, place: int, choice: ChannelChoice, written: Written) -> Iterator[Change]:
     if not choice.wait_ms or place == len(route.choices) - 1:
         return
@@ -91,6 +102,15 @@ def _waits(route: Route, place: int, choice: ChannelChoice, written: Written) ->
         if 0 < wait_ms <= _LONGEST_WAIT_MS:
             changed = _with(route, place, replace(choice, wait_ms=wait_ms))
             yield Change("wait", path, f"wait {text}", f"wait {after}", changed)
+
+
+def _receipts(route: Route, place: int, choice: ChannelChoice, written: Written) -> Iterator[Change]:
+    """Wait for the other receipt, where the author says for which."""
+    path = (*_path(route, place), "until")
+    if written(path) and place < len(route.choices) - 1:
+        other: Until = "READ" if choice.until == "DELIVERED" else "DELIVERED"
+        changed = _with(route, place, replace(choice, until=other))
+        yield Change("until", path, f"until {choice.until.lower()}", f"until {other.lower()}", changed)
 
 
 def _priorities(route: Route, priority: str) -> Iterator[Change]:
