@@ -6,23 +6,20 @@ may fail to have a value or never holds, limits that contradict each other, a ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
+from engine.ruleset.check_channels import check_channels
 from engine.ruleset.check_conditions import check_condition
 from engine.ruleset.check_names import warn_of_unused
-from engine.ruleset.documents import Mapping, Node, Scalar, Sequence
 from engine.ruleset.effects import Charge, Drop, Exclude, Limit, Route
 from engine.ruleset.facts_schema import FactsSchema, Scope
 from engine.ruleset.files import FACTS
 from engine.ruleset.issues import MAX_ISSUES, Issues
 from engine.ruleset.reading import point
 from engine.ruleset.rules import Parsed, Rule
-from engine.ruleset.scalars import did_you_mean, shorten
+from engine.ruleset.scalars import shorten
 from engine.ruleset.source import Span
 from engine.ruleset.terms import Key, key_of
-
-_CHANNEL_FIELDS = ("channel", "channels", "to", "otherwise", "concurrent", "supplement")
 
 
 def check(parsed: Parsed) -> Parsed:
@@ -60,7 +57,7 @@ class _Checker:
 
     def check_rule(self, rule: Rule) -> Rule:
         """Check a rule by itself and return it with `can_err` told."""
-        self._check_channels(rule)
+        check_channels(self.parsed.places[rule.index].rule, self.schema, self.issues)
         asked_of_channels = rule.scope is Scope.CHANNEL
         match rule.effect:
             case Drop() if asked_of_channels:
@@ -79,14 +76,6 @@ class _Checker:
             return rule  # enough to mend; analysing conditions is what costs
         placed = self.parsed.places[rule.index]
         return replace(rule, can_err=check_condition(rule, placed, self.schema, self.issues))
-
-    def _check_channels(self, rule: Rule) -> None:
-        known = tuple(channel.name for channel in self.schema.channels)
-        effect = self.parsed.places[rule.index].rule.get("then")
-        for named in _channels_in(effect) if effect is not None else ():
-            if named.text not in known:
-                text = f'there is no channel "{shorten(named.text)}" in {FACTS}'
-                self.issues.error("unknown-channel", named.span, text, did_you_mean(named.text, known))
 
     def check_limits(self) -> None:
         """Refuse limits of one name that do not count the same."""
@@ -180,17 +169,3 @@ def _at(rule: Rule, seen_from: Rule | None = None) -> str:
     """Say where a rule stands, with its file if that is not the file of the one spoken of."""
     other_file = rule.file != (f"{rule.family}.yaml" if seen_from is None else seen_from.file)
     return f"on line {rule.line}" + (f" of {rule.file}" if other_file else "")
-
-
-def _channels_in(node: Node) -> Iterator[Scalar]:
-    """Give every channel name that an effect holds."""
-    if isinstance(node, Mapping):
-        for key, value in node.entries:
-            if key.text in _CHANNEL_FIELDS and isinstance(value, Scalar):
-                if key.text != "otherwise":  # a limit's `otherwise: hold` is no channel; a route's is a list
-                    yield value
-            elif isinstance(value, Sequence) and key.text in _CHANNEL_FIELDS:
-                yield from (item for item in value.items if isinstance(item, Scalar))
-                yield from (name for item in value.items for name in _channels_in(item))
-            elif isinstance(value, Mapping):
-                yield from _channels_in(value)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeGuard
 
+from engine.ruleset.check_channels import check_channels
 from engine.ruleset.definitions import Definitions, read_define, resolved
 from engine.ruleset.documents import Mapping as Group
 from engine.ruleset.documents import Node, Scalar, Sequence
@@ -360,6 +361,8 @@ def _read_rule(version: _Version, family: str, node: Node, names: Names | None, 
         condition = None if names is None else read_condition(node, names, found)
         if head is not None and effect is not None and not found.has_errors and names is not None:
             _keep(version, family, node, head, condition, effect, names, guard)
+        elif effect is not None and version.schema is not None:
+            check_channels(node, version.schema, found)  # of a rule that is kept they are checked with the rest of it
     version.issues.extend(found.sorted())
 
 
