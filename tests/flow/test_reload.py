@@ -70,13 +70,19 @@ class Site:
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
+def load_limit_s() -> float:
+    """How long a load may take; ample, where a test does not say otherwise."""
+    return 30.0
+
+
+@pytest.fixture
+async def site(tmp_path: Path, load_limit_s: float) -> AsyncIterator[Site]:
     """A site whose version `1` has three rules and is named."""
     options = RulesProcessOptions(
         loader="tests.flow.stand_in:load_version",
         answer_limit_s=2.0,
         kill_limit_s=4.0,
-        load_limit_s=1.0,
+        load_limit_s=load_limit_s,
         first_pause_s=0.01,
     )
     rules = RulesProcess(options)
@@ -129,14 +135,14 @@ async def test_nothing_changed_nothing_happens(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("routing", "code"),
+    ("routing", "code", "load_limit_s"),
     [
-        ("refuse it is wrong", "stand-in"),
-        ("raise", "load-failed"),
-        ("crash", "load-crashed"),
-        ("loop", "load-timeout"),
-        ("exit", "load-crashed"),
-        ("lambda", "load-failed"),
+        ("refuse it is wrong", "stand-in", 30.0),
+        ("raise", "load-failed", 30.0),
+        ("crash", "load-crashed", 30.0),
+        ("loop", "load-timeout", 1.0),
+        ("exit", "load-crashed", 30.0),
+        ("lambda", "load-failed", 30.0),
     ],
 )
 async def test_a_version_that_cannot_be_loaded_changes_nothing(
