@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.evaluation.run import Run
+from cli.evaluation.tally import Tally
 from cli.mapping.model import EventMap
 from signalbox.v1 import state_pb2
 
@@ -34,21 +35,23 @@ def show_report(console: Console, run: Run, seconds: float, event_map: EventMap,
         console.print(escape(remark), highlight=False)
     if not tally.decided:
         return
+    more = [count_table("Deciding rules", tally.rules, tally.decided, bars=True)]
+    if event_map.accounts:
+        more.append(_accounts(event_map.accounts, run))
+    show_counts(console, tally, more)
+
+
+def show_counts(console: Console, tally: Tally, more: Iterable[Table]) -> None:
+    """Print what was decided, and more tables; those without rows are left out."""
     sends = tally.verdicts["SEND"]
     counted = [
         count_table("Verdicts", tally.verdicts, tally.decided),
         count_table("Strategies (of SEND)", tally.strategies, sends),
         count_table("Channels (steps admitted)", tally.channels, tally.channels.total()),
     ]
+    reasons = count_table("Reasons (of HOLD and DROP)", tally.reasons, tally.decided - sends, bars=True)
     sections: list[RenderableType] = [Columns([table for table in counted if table.rows], padding=(0, 3))]
-    barred = [
-        count_table("Reasons (of HOLD and DROP)", tally.reasons, tally.decided - sends, bars=True),
-        count_table("Deciding rules", tally.rules, tally.decided, bars=True),
-    ]
-    sections += [table for table in barred if table.rows]
-    if event_map.accounts:
-        sections.append(_accounts(event_map.accounts, run))
-    for section in sections:
+    for section in sections + [table for table in (reasons, *more) if table.rows]:
         console.print()
         console.print(section)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rich.columns import Columns
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.markup import escape
 
-from cli.evaluation.report import count_table
+from cli.evaluation.report import count_table, show_counts
 from cli.sending.fates import Fates
 from cli.sending.outcome import Outcome
 
@@ -37,21 +36,7 @@ def show_sent(console: Console, sent: Sent, remarks: Iterable[str] = ()) -> None
         console.print(escape(remark), highlight=False)
     if not outcome.accepted:
         return
-    sends = tally.verdicts["SEND"]
-    counted = [
-        count_table("Verdicts", tally.verdicts, tally.decided),
-        count_table("Strategies (of SEND)", tally.strategies, sends),
-        count_table("Channels (steps admitted)", tally.channels, tally.channels.total()),
-    ]
-    sections: list[RenderableType] = [Columns([table for table in counted if table.rows], padding=(0, 3))]
-    barred = [
-        count_table("Reasons (of HOLD and DROP)", tally.reasons, tally.decided - sends, bars=True),
-        count_table("States", sent.fates.states, sent.fates.states.total(), bars=True),
-    ]
-    sections += [table for table in barred if table.rows]
-    for section in sections:
-        console.print()
-        console.print(section)
+    show_counts(console, tally, [count_table("States", sent.fates.states, sent.fates.states.total(), bars=True)])
     if sent.fates.missing:
         console.print(f"[yellow]{sent.fates.missing:,} messages are not recorded yet[/]", highlight=False)
     console.print()
