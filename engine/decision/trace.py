@@ -17,6 +17,7 @@ from engine.decision.moment import iso_time
 from engine.decision.propose import Proposal
 from engine.decision.session import Judgement
 from engine.ruleset.compile import RuleSet
+from engine.ruleset.effects import Effect, Limit
 from engine.ruleset.fact_types import UNREACHABLE
 from engine.ruleset.rules import Rule
 from engine.ruleset.scalars import show_duration
@@ -185,7 +186,8 @@ def _limit(ask: LimitAsk, uses: Uses, proposal: Proposal, ruleset: RuleSet) -> C
     use = uses.get(key)
     refusal = refuse_touch(ask, use, proposal.now_ms, proposal.expire_ms)
     most = "any number" if ask.max is None else str(ask.max)
-    name = ask.name + (f" ({key[1]})" if key[1] else "")
+    by = _counted_by(key[1], ruleset.rules[ask.rule_max].effect)
+    name = ask.name + (f" ({by})" if by else "")
     if use is None or proposal.now_ms >= use.end_ms:
         detail = f"{name}: 0 of {most}, no window is running"
     else:
@@ -196,3 +198,11 @@ def _limit(ask: LimitAsk, uses: Uses, proposal: Proposal, ruleset: RuleSet) -> C
     rule = ask.rule_max if refusal is None else refusal.rule
     reason = Reason.NONE if refusal is None else refusal.reason
     return CheckTrace(ruleset.rules[rule].id, refusal is None, reason, detail)
+
+
+def _counted_by(key: str, limit: Effect) -> str:
+    """Say for what a limit has a counter of its own; the digest of a content would tell a reader nothing."""
+    assert isinstance(limit, Limit)
+    named = [part for part in limit.per if part != "user"]
+    told = zip(named, key.split("/"), strict=False)
+    return ", ".join("this content" if part == "content" else value for part, value in told)
