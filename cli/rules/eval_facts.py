@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cli.problems import CannotStart
 from cli.rules.eval_names import Defined, defined_in
@@ -15,10 +15,13 @@ from engine.flow.folder import read_folder
 from engine.ruleset import documents
 from engine.ruleset.coercion import coerce
 from engine.ruleset.facts_schema import FactsSchema, Scope
-from engine.ruleset.free_values import Instant, Stretch, taken
+from engine.ruleset.free_values import Instant, Stretch, group_of
 from engine.ruleset.issues import Issues, render
 from engine.ruleset.source import Source
 from engine.ruleset.syntax import Type
+
+LONGEST: Final = 16 << 20
+"""Bytes of a file of facts."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Rules:
 
     def typed(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """The facts as values; those the version declares have the declared types. Raises ValueError."""
-        made: dict[str, Any] = taken(facts)
+        made = group_of(facts)
         if self.schema is not None:
             _declare(made, self.schema)
         return made
@@ -74,9 +77,16 @@ _TIMES = (Type.TIMESTAMP, Type.DURATION)
 def facts_of_file(file: Path) -> dict[str, Any]:
     """Read a file of facts. Raises CannotStart when there is none, or when it is neither JSON nor YAML."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise CannotStart(f"--facts {file} cannot be read: {problem}") from None
+        with file.open("rb") as opened:
+            data = opened.read(LONGEST + 1)
+    except OSError as problem:
+        raise CannotStart(f"--facts {file} cannot be read: {problem.strerror or problem}") from None
+    if len(data) > LONGEST:
+        raise CannotStart(f"--facts {file} has more than {LONGEST >> 20} MiB")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise CannotStart(f"--facts {file} is not UTF-8 text", "save it as UTF-8") from None
     try:
         facts = json.loads(text)
     except RecursionError:

@@ -59,6 +59,8 @@ def eval_(expression: str | None, file: Path | None, folder: Path | None, jsonl:
     click.echo(
         json.dumps(asdict(outcome)) if as_json else _as_text(outcome), err=outcome.outcome != "value" and not as_json
     )
+    if outcome.outcome != "value" and not as_json and file is None and str(outcome.message).endswith(" is absent"):
+        click.echo("  hint: facts come from a file: --facts facts.yaml", err=True)
     if outcome.outcome != "value":
         click.get_current_context().exit(PROBLEMS)
 

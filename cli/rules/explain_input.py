@@ -103,7 +103,7 @@ def _as_json(text: str) -> Any:
     """Return what JSON says, which knows escapes that YAML has not; None for what is none."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # what nests too deep is told by the reader of YAML, with its place
         return None
 
 

@@ -32,10 +32,14 @@ class CaseFile(pytest.File):
         from engine.ruleset.issues import Issues, Severity
 
         tested = _tested(self.config, self.path.parent)
-        name = f"{path_of_tests(self.path.parent)}/{self.path.name}"
+        folder = path_of_tests(self.path.parent)
+        name = f"{folder}/{self.path.name}"
         issues = Issues()
+        issues.extend(issue for issue in tested.unread if issue.file in (name, folder))
         taken: set[str] = set()
-        for case in sound_cases(tested.ruleset, {name: self.path.read_bytes()}, issues):
+        for case in sound_cases(
+            tested.ruleset, {one: tested.files[one] for one in (name,) if one in tested.files}, issues
+        ):
             title = case.name if case.name not in taken else f"{case.name} (line {case.line})"
             taken.add(title)
             yield CaseItem.from_parent(self, name=title, case=case, tested=tested)
@@ -101,12 +105,13 @@ class Failed(Exception):
 
 
 class _Tested:
-    """A version that is tested: its rule set, and what runs cases against it until the session ends."""
+    """A version that is tested: its rule set, the files of its tests, and what runs cases against it until the session
+    ends."""
 
     def __init__(self, config: pytest.Config, tests: Path) -> None:
         from cli.rules.versions import versions_of
         from engine.decision.cases import CaseRunner
-        from engine.flow.loading import ask, matcher_of
+        from engine.flow.loading import ask, matcher_of, read_rule_tests
         from engine.ruleset.issues import render
 
         version = versions_of(_version_of(tests))[0][0]
@@ -114,6 +119,7 @@ class _Tested:
             text = render(list(version.issues), color=False)
             raise pytest.Collector.CollectError(f"{version.folder} cannot be tested:\n{text}")
         self.ruleset = version.compiled.ruleset
+        self.files, self.unread = read_rule_tests(tests)
         matcher = matcher_of(self.ruleset)
         config.add_cleanup(matcher.close)
         self.runner = CaseRunner(self.ruleset, lambda unknown: ask(matcher, unknown))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -26,6 +26,9 @@ from cli.rules.versions import PathType, tests_of, versions_of
 from cli.rules.watch import repeat
 from engine.flow.folder import read_rollout, read_test_folder
 from engine.flow.rules_status import ROLLOUT
+
+MOST_NAMED: Final = 12
+"""Rules that a warning names."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,9 @@ def _tell(options: Options, run: TestRun, covered: Sequence[Covered], mutated: S
         texts = ", ".join(f'"{text}"' for text in options.choice.only)
         raise CannotStart(f"no case's name holds {texts}; {run.left_out:,} were looked at")
     if run.unmatched and not options.coverage:
-        click.echo(f"signalbox: warning: no case made these rules match: {', '.join(run.unmatched)}", err=True)
+        shown, rest = run.unmatched[:MOST_NAMED], len(run.unmatched) - MOST_NAMED
+        more = f" and {rest:,} more, which --coverage lists" * (rest > 0)
+        click.echo(f"signalbox: warning: no case made these rules match: {', '.join(shown)}{more}", err=True)
     if options.as_json:
         told = {**run.as_json(), **(coverage_json(covered) if options.coverage else {})}
         told |= mutation_json(mutated) if options.mutate else {}
@@ -154,7 +159,10 @@ def _tell(options: Options, run: TestRun, covered: Sequence[Covered], mutated: S
     if options.junit is not None:
         write_junit(run, options.junit)
     if options.html is not None:
-        write_page(covered, page_file(options.html))
+        file = page_file(options.html)
+        write_page(covered, file)
+        if not options.as_json:
+            click.echo(f"wrote {file}")
 
 
 def _watch(options: Options) -> NoReturn:

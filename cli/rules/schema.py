@@ -19,9 +19,10 @@ FOLDER = ROOT / "docs" / "schemas"
 def all_schemas() -> dict[str, dict[str, Any]]:
     """Return every schema by its name."""
     from engine.decision.case_schema import case_schema
+    from engine.ruleset.editor_help import with_help
     from engine.ruleset.json_schema import schemas
 
-    return {**schemas(), "rule-tests": case_schema()}
+    return {name: with_help(one) for name, one in {**schemas(), "rule-tests": case_schema()}.items()}
 
 
 @click.command(

@@ -7,6 +7,7 @@ from io import StringIO
 from rich.console import Console
 from rich.markup import escape
 
+from cli.console import SafeConsole
 from cli.evaluation.explain import show_trace
 from cli.rules.test_run import Ran, TestRun
 from engine.decision.case_compare import Difference
@@ -60,5 +61,5 @@ def _lines(one: Difference, width: int) -> list[str]:
 def failure_text(ran: Ran) -> str:
     """Return the same without colours, for files and for pytest."""
     text = StringIO()
-    show_failure(Console(file=text, width=_PLAIN_WIDTH, color_system=None, emoji=False), ran)
+    show_failure(SafeConsole(file=text, width=_PLAIN_WIDTH, color_system=None, emoji=False), ran)
     return text.getvalue().rstrip("\n")

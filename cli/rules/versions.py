@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
@@ -15,8 +18,26 @@ from engine.ruleset.compile import Compiled, compile_parsed
 from engine.ruleset.issues import Issue, Severity
 from engine.ruleset.parse import parse_version
 from engine.ruleset.rules import Parsed
+from engine.ruleset.scalars import shorten
 
-PathType = click.Path(path_type=Path)
+_NOWHERE: Final = (errno.ENAMETOOLONG, errno.ELOOP)
+
+
+class _AnyPath(click.Path):
+    """A path where something is, or could be: one that cannot even be looked up is wrong usage of every command."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path. Fails for one that is too long, or whose links go round in circles."""
+        path = super().convert(value, param, ctx)
+        try:
+            os.stat(path)
+        except OSError as error:
+            if error.errno in _NOWHERE:
+                self.fail(f"{shorten(str(path))}: {os.strerror(error.errno).lower()}", param, ctx)
+        return path
+
+
+PathType = _AnyPath(path_type=Path)
 
 
 @dataclass(frozen=True)
@@ -63,4 +84,4 @@ def tests_of(folder: Path) -> Path:
     """Return where the tests of a version are: beside the rules folder, or in this folder, or in the checkout."""
     name = folder.resolve().name
     places = [base / "rule_tests" / name for base in (folder.resolve().parent.parent, Path(), ROOT)]
-    return next((place for place in places if place.is_dir()), places[0])
+    return next((place for place in places if os.path.isdir(place)), places[0])

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any, Final
 
-from engine.analysis.text_bonds import Bond, text_bonds
 from engine.ruleset.expressions import walk
 from engine.ruleset.facts_schema import FactsSchema, Scope
 from engine.ruleset.interpreter import EvaluationError, compile_expr, holds
@@ -19,10 +18,16 @@ from engine.ruleset.normal import LOGIC
 from engine.ruleset.partition import FIRST, MISSING, Partition
 from engine.ruleset.syntax import Call, Fact, Literal, Type
 from engine.ruleset.temporal import EPOCH
-from engine.ruleset.terms import Term, TermTable, facts_in, facts_needed, is_macro
+from engine.ruleset.terms import Key, Term, TermTable, facts_in, facts_needed, is_macro, key_of
+
+Bond = list[tuple[int, int]]
+"""Terms, each with a set of classes; on every message one of them is in one of its classes."""
 
 MOST_VALUES: Final = 64
 """A fact with so few values is looked through value by value."""
+
+MOST_HELD: Final = 40
+"""Of so many constants of one list it is asked how many it holds at once."""
 
 MOST_YEARS: Final = 2
 """Years of dates between two bounds that are looked through one by one."""
@@ -48,7 +53,7 @@ def bonds(table: TermTable, terms: Sequence[Term], schema: FactsSchema) -> Itera
             yield from _error_bonds(number, term, table)
             yield from _value_bonds(number, term, table, terms, schema)
             yield from _item_bonds(number, term, terms, schema)
-    yield from text_bonds(terms)
+    yield from _held_bonds(terms)
     yield from _date_bonds(table, terms)
     yield from _instant_bonds(table, terms)
     yield from _length_bonds(table, terms)
@@ -100,6 +105,24 @@ def _item_bonds(number: int, term: Term, terms: Sequence[Term], schema: FactsSch
                     asked = replace(term.expr, args=(alone, variable, body))
                     if holds(asked, schema, Scope.MESSAGE)((), ()):
                         yield [(other, ~(2 << FIRST)), (number, 2 << FIRST)]
+
+
+def _held_bonds(terms: Sequence[Term]) -> Iterator[Bond]:
+    """A list that holds two, or three, of some constants is that long at least."""
+    held: dict[Key, list[int]] = {}
+    for number, term in enumerate(terms):
+        match term.expr:
+            case Call(op="in", args=(Literal(), items)):
+                held.setdefault(key_of(items), []).append(number)
+    sizes = {key_of(term.expr): number for number, term in enumerate(terms)}
+    for key, members in held.items():
+        size = sizes.get(("size", key))
+        if size is None or len(members) > MOST_HELD:
+            continue
+        for count in (2, 3) if len(members) <= 12 else (2,):
+            enough = terms[size].partition.inhabited(count, None)
+            for together in combinations(members, count):
+                yield [*((number, ~(2 << FIRST)) for number in together), (size, enough)]
 
 
 def _held(term: Term, items: Fact) -> Literal | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
 
-from engine.analysis.patterns import matching
+from engine.analysis.text_answers import matching
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.expressions import walk
 from engine.ruleset.fact_types import LATEST, FactType, Scope

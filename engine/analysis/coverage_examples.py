@@ -1,4 +1,4 @@
-"""A message for each gap of a coverage that one was found for, as the `given:` of a rule test that fills it.
+"""A message, or a window, for each gap of a coverage that one was found for: the `given:` of a case that fills it.
 
 Every example is run as the case that it will be, and kept only if that case shows what was lacking.
 """
@@ -11,10 +11,7 @@ from typing import Any, Final
 from engine.analysis.coverage import CaseName, Coverage, Outcome
 from engine.analysis.coverage_lacking import Gap, Kind, Lacking
 from engine.analysis.coverage_possible import Possibilities
-from engine.analysis.coverage_windows import windows
-from engine.analysis.formulas import ALWAYS, All, Formula, Not, Some
-from engine.analysis.situation import given_of
-from engine.analysis.space import Found
+from engine.analysis.formulas import ALWAYS, All, Condition, Formula, Holds, Not, Some
 from engine.decision.case_reading import Case
 from engine.decision.cases import CaseRunner, interpreted
 from engine.ruleset.effects import Route
@@ -50,32 +47,22 @@ class _Search:
         self._shown = Coverage(possibilities.ruleset)
         self._runner = CaseRunner(possibilities.ruleset, interpreted, self._shown)
         self._given: dict[CaseName, Example] = {}
-        self._tried: set[int] = set()
         self._left = MOST_ASKED
 
     def example(self, gap: Lacking) -> Example | None:
         """Return one that was found before and fills this gap too, or look for one."""
-        if gap.rule.family == "breaker":
-            self._try_windows(gap.rule)
         case = self._filled(gap)
-        for formula in () if case is not None or gap.rule.family == "breaker" else self._formulas(gap):
+        for formula in () if case is not None else self._formulas(gap):
             if self._left == 0:
                 return None
             self._left -= 1
-            answer = self._possibilities.space.ask(formula)
-            if isinstance(answer, Found):
-                self._run(given_of(answer.situation, self._possibilities.ruleset))
+            given = self._possibilities.example(gap.rule, formula)
+            if given is not None:
+                self._run(given)
                 case = self._filled(gap)
                 if case is not None:
                     break
         return None if case is None else self._given[case]
-
-    def _try_windows(self, rule: Rule) -> None:
-        """Run the windows that a breaker rule tells apart, once."""
-        if rule.index not in self._tried:
-            self._tried.add(rule.index)
-            for given in windows(rule, self._possibilities.ruleset):
-                self._run(given)
 
     def _run(self, given: Example) -> None:
         source = Source("", "")
@@ -93,7 +80,7 @@ class _Search:
 
     def _formulas(self, gap: Lacking) -> Iterator[Formula]:
         """Return what to ask for, one after the other: for each channel that the rule may be asked of."""
-        rule, space = gap.rule, self._possibilities.space
+        rule = gap.rule
         if gap.kind not in (Kind.RULE, Kind.ROW):
             for channel, question in self._possibilities.questions(rule)[
                 Outcome(gap.atom, gap.lacks == "true")
@@ -101,10 +88,10 @@ class _Search:
                 wanted = question.may_decide if gap.kind is Kind.MCDC else question.comes
                 yield All((wanted, self._is_asked(channel)))
         elif isinstance(rule.effect, Route):
-            yield All((space.matches(rule), *self._none_before(rule)))
+            yield All((_matches(rule), *self._none_before(rule)))
         else:
             for channel in self._possibilities.ruleset.channels if rule.scope is Scope.CHANNEL else ("",):
-                yield All((space.matches(rule, channel), self._is_asked(channel)))
+                yield All((_matches(rule, channel), self._is_asked(channel)))
 
     def _is_asked(self, channel: str) -> Formula:
         """Return that the message's route names the channel."""
@@ -112,15 +99,17 @@ class _Search:
         if not channel or len(routes) > MOST_ROUTES:
             return ALWAYS
         to_it = [rule for rule in routes if any(choice.channel == channel for choice in _route(rule).choices)]
-        matches = self._possibilities.space.matches
-        return Some(tuple(All((matches(rule), *self._none_before(rule))) for rule in to_it))
+        return Some(tuple(All((_matches(rule), *self._none_before(rule))) for rule in to_it))
 
     def _none_before(self, rule: Rule) -> Iterator[Formula]:
-        matches = self._possibilities.space.matches
-        return (Not(matches(other)) for other in self._routes() if other.index < rule.index)
+        return (Not(_matches(other)) for other in self._routes() if other.index < rule.index)
 
     def _routes(self) -> list[Rule]:
         return [rule for rule in self._possibilities.ruleset.rules if isinstance(rule.effect, Route)]
+
+
+def _matches(rule: Rule, channel: str = "") -> Formula:
+    return Holds(Condition(rule.when, rule.scope, channel))
 
 
 def _route(rule: Rule) -> Route:

@@ -1,8 +1,8 @@
 """What no facts at all can give, proved, so that it is not asked of the tests.
 
-An outcome is possible if some message makes the rule ask the atomic condition and gives it this value; the conditions
-before it must let it through, and a channel that is asked about must stand in some route. Breaker rules are asked about
-windows, which the class space does not hold: all of theirs stays possible, and so does whatever is not proved.
+An outcome is possible if some message, or for a breaker rule some window, makes the rule ask the atomic condition and
+gives it this value; the conditions before it must let it through, and a channel that is asked about must stand in some
+route. Whatever is not proved stays possible.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from functools import cached_property
 
 from engine.analysis.coverage import OUTCOMES, Coverage, Outcome, RuleCoverage
 from engine.analysis.formulas import All, Condition, Fails, Formula, Holds, Not, Some, conditions_in
-from engine.analysis.space import Space
+from engine.analysis.situation import given_of
+from engine.analysis.space import Found, Space
+from engine.analysis.windows import Given, Shown, WindowSpace
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.effects import Route
 from engine.ruleset.fact_types import Scope
@@ -39,26 +41,47 @@ class Possibilities:
     def __init__(self, coverage: Coverage) -> None:
         self.ruleset = coverage.ruleset
         self._gaps = [one for one in coverage.rules if _has_gaps(one)]
+        self._spaces: dict[Scope, WindowSpace] = {}
         self._questions = {one.rule.index: questions(one.rule, self.ruleset) for one in self._gaps}
 
     @cached_property
     def space(self) -> Space:
-        """The space, with the conditions of all questions in it; made when it is first needed."""
-        asked = (question for mine in self._questions.values() for each in mine.values() for question in each.values())
+        """The space of messages, with the conditions of all questions in it; made when it is first needed."""
+        asked = (rule for rule in self.ruleset.rules if rule.family != "breaker")
+        return Space(self.ruleset, self._conditions(asked))
+
+    def _windows(self, scope: Scope) -> WindowSpace:
+        """The space of the windows of one subject, likewise."""
+        if scope not in self._spaces:
+            asked = (rule for rule in self.ruleset.rules if rule.scope is scope)
+            self._spaces[scope] = WindowSpace(self.ruleset, scope, self._conditions(asked))
+        return self._spaces[scope]
+
+    def _conditions(self, rules: Iterable[Rule]) -> Iterable[Condition]:
+        asked = (question for rule in rules for each in self.questions(rule).values() for question in each.values())
         formulas = (formula for question in asked for formula in (question.comes, question.may_decide))
-        return Space(self.ruleset, dict.fromkeys(one for formula in formulas for one in conditions_in(formula)))
+        return dict.fromkeys(one for formula in formulas for one in conditions_in(formula))
 
     def find_impossible(self) -> None:
         """Mark the outcomes that no facts can give, and those that no facts let decide."""
         for one in self._gaps:
             for outcome, each in self._questions[one.rule.index].items():
-                if outcome not in one.outcomes and not self._may([question.comes for question in each.values()]):
+                if outcome not in one.outcomes and not self._may(one.rule, [q.comes for q in each.values()]):
                     one.impossible.add(outcome)
-                elif outcome not in one.deciding and not self._may([q.may_decide for q in each.values()]):
+                elif outcome not in one.deciding and not self._may(one.rule, [q.may_decide for q in each.values()]):
                     one.idle.add(outcome)
 
-    def _may(self, any_of: list[Formula]) -> bool:
-        return any(self.space.is_possible(formula) for formula in any_of)
+    def _may(self, rule: Rule, any_of: list[Formula]) -> bool:
+        space = self._windows(rule.scope) if rule.family == "breaker" else self.space
+        return any(space.is_possible(formula) for formula in any_of)
+
+    def example(self, rule: Rule, formula: Formula) -> Given | None:
+        """Return what a case about this rule is to be given for a formula to hold, if something was found."""
+        if rule.family == "breaker":
+            window = self._windows(rule.scope).ask(formula)
+            return window.given if isinstance(window, Shown) else None
+        answer = self.space.ask(formula)
+        return given_of(answer.situation, self.ruleset) if isinstance(answer, Found) else None
 
     def questions(self, rule: Rule) -> Questions:
         """Return the questions of a rule with gaps; nothing of others."""
@@ -67,7 +90,7 @@ class Possibilities:
 
 def _has_gaps(one: RuleCoverage) -> bool:
     every = (Outcome(atom, value) for atom in range(one.atoms) for value in OUTCOMES)
-    return one.rule.family != "breaker" and (not one.cases or any(outcome not in one.deciding for outcome in every))
+    return not one.cases or any(outcome not in one.deciding for outcome in every)
 
 
 def questions(rule: Rule, ruleset: RuleSet) -> Questions:

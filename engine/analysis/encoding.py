@@ -53,6 +53,7 @@ class Encoding:
         self.variables: list[dict[int, int]] = []
         self._sets: dict[tuple[int, int], int] = {}
         self._known: dict[tuple[bool, Key], int] = {}
+        self._ladders: dict[int, list[int]] = {}
         self._formulas: dict[int, tuple[Formula, int]] = {}
         emit([TRUE])
         for term in self.terms:
@@ -95,9 +96,30 @@ class Encoding:
             return TRUE
         known = self._sets.get((term, classes))
         if known is None:
-            known = self._either([self.variables[term][number] for number in members(classes)])
-            self._sets[term, classes] = known
+            runs = [self._run(term, first, last) for first, last in _runs(classes, possible)]
+            known = self._sets[term, classes] = self._either(runs)
         return known
+
+    def _run(self, term: int, first: int, last: int) -> int:
+        """Return the literal of "one of the classes from the first to the last": below the one, not below the other."""
+        chosen = list(self.variables[term].values())
+        if last - first < _FEW:
+            return self._either(chosen[first : last + 1])
+        below = self._below(term)
+        return self._both([below[last + 1], -below[first]])
+
+    def _below(self, term: int) -> list[int]:
+        """Return for each place among the classes of a term the literal of "a class before it".
+
+        The classes of a number rise with it, so that a comparison is one of these; its classes one by one would take
+        the square of how many numbers a fact is compared with.
+        """
+        if term not in self._ladders:
+            made = [-TRUE]
+            for variable in self.variables[term].values():
+                made.append(self._either([made[-1], variable]))
+            self._ladders[term] = made
+        return self._ladders[term]
 
     def literal(self, formula: Formula) -> int:
         """Return a literal that holds exactly where the formula does; one object is encoded once."""
@@ -181,6 +203,20 @@ class Encoding:
         elif not isinstance(expr, Literal):
             yield self.table.atom(expr).term
             yield from (self.table.number(fact) for fact in facts_in(expr))
+
+
+def _runs(classes: int, possible: int) -> Iterator[tuple[int, int]]:
+    """Give the runs of neighbours in a set of classes, as the places of first and last among the possible ones."""
+    first: int | None = None
+    places = list(members(possible))
+    for place, number in enumerate(places):
+        if classes >> number & 1:
+            first = place if first is None else first
+        elif first is not None:
+            yield first, place - 1
+            first = None
+    if first is not None:
+        yield first, len(places) - 1
 
 
 def members(classes: int) -> Iterator[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 DAYS_ON: Final = 4 * 366
 """Days that are looked at from each beginning: every date, weekday and day of the month together comes in four years
 (but for 29 February on a certain weekday, which takes 28)."""
+
+MOST_INSTANTS: Final = 1_500
+"""Instants that are looked at from each beginning: where only the instant as such does not fit, no later day helps."""
 
 _BY_DAY: Final = ("now.local_date", "now.local_weekday", "now.local_day")
 _FIRST_DAY: Final = "0001-01-01"
@@ -47,10 +51,13 @@ def _candidates(now_ms: int, zone: str, wanted: Mapping[str, Wanted]) -> Iterato
     times = [value // 1000 for value in _values(wanted, "now.timestamp") if value >= 0]
     yield from (now_ms, *times)
     hours = _hours(now_ms, zone, wanted)
-    for day in _days(now_ms, times, zone, wanted):
-        for hour, minute in hours:
-            wall = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(zone))
-            yield int(wall.timestamp()) * 1000
+    for begin in _begins(now_ms, times, zone, wanted):
+        walls = (
+            datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(zone))
+            for day in _days(begin, wanted)
+            for hour, minute in hours
+        )
+        yield from (int(wall.timestamp()) * 1000 for wall in islice(walls, MOST_INSTANTS))
 
 
 def _values(wanted: Mapping[str, Wanted], path: str) -> Iterable[Any]:
@@ -73,18 +80,21 @@ def _fits(wanted: Mapping[str, Wanted], path: str, value: Any) -> bool:
     return path not in wanted or wanted[path].accepts(value)
 
 
-def _days(now_ms: int, times: Iterable[int], zone: str, wanted: Mapping[str, Wanted]) -> Iterator[date]:
-    begins = [date.fromisoformat(local_time(zone, at_ms).date) for at_ms in (now_ms, *times)]
-    begins += [day for text in _values(wanted, "now.local_date") if (day := _date(text)) is not None]
-    for begin in begins:
-        for on in (0, -1, *range(1, DAYS_ON)):
-            number = begin.toordinal() + on
-            if not _EARLIEST <= number <= _LATEST:
-                continue
-            day = date.fromordinal(number)
-            facts = (day.isoformat(), day.isoweekday(), day.day)
-            if all(_fits(wanted, path, fact) for path, fact in zip(_BY_DAY, facts, strict=True)):
-                yield day
+def _begins(now_ms: int, times: Iterable[int], zone: str, wanted: Mapping[str, Wanted]) -> Iterator[date]:
+    yield from (date.fromisoformat(local_time(zone, at_ms).date) for at_ms in (now_ms, *times))
+    yield from (day for text in _values(wanted, "now.local_date") if (day := _date(text)) is not None)
+
+
+def _days(begin: date, wanted: Mapping[str, Wanted]) -> Iterator[date]:
+    """The days that fit: this one, the one before, and those after."""
+    for on in (0, -1, *range(1, DAYS_ON)):
+        number = begin.toordinal() + on
+        if not _EARLIEST <= number <= _LATEST:
+            continue
+        day = date.fromordinal(number)
+        facts = (day.isoformat(), day.isoweekday(), day.day)
+        if all(_fits(wanted, path, fact) for path, fact in zip(_BY_DAY, facts, strict=True)):
+            yield day
 
 
 def _date(text: object) -> date | None:

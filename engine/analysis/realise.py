@@ -1,7 +1,8 @@
 """From classes to values: facts that make every term of a group fall into the class that is wanted.
 
-Terms hang together when they read the same fact. A group is realised by trying the values that a person would think
-of: those that stand for a class, and for texts and lists also what can be made of the constants that conditions name.
+Terms hang together when they read the same fact. A group is realised by trying values: those that a person would think
+of for a class, those that answer all that is asked of a text, a list or numbers alone, and what can be made of the
+constants that conditions name.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from dataclasses import dataclass, field
 from itertools import combinations, islice, product
 from typing import Any, Final
 
-from engine.analysis.patterns import matching
+from engine.analysis.core import Core
+from engine.analysis.list_answers import ListAnswers
+from engine.analysis.number_answers import NumberAnswers
 from engine.analysis.suggestions import fits, suggest
+from engine.analysis.text_answers import TextAnswers
 from engine.ruleset.expressions import walk
 from engine.ruleset.facts_schema import ABSENT, UNREACHABLE, FactsSchema, FactType, Scope
 from engine.ruleset.interpreter import EvaluationError, compile_expr
-from engine.ruleset.partition import FIRST, Partition
-from engine.ruleset.syntax import Call, Literal, Type
+from engine.ruleset.partition import FIRST
+from engine.ruleset.syntax import Call, Fact, Literal, Type
 from engine.ruleset.terms import Term, TermTable, facts_in
 
 MOST_TRIED: Final = 4_000
@@ -31,10 +35,10 @@ FEW_TRIED: Final = 500
 """Combinations tried then."""
 
 MOST_MADE: Final = 400
-"""Texts or lists made of constants for one fact."""
+"""Values made of constants for one fact."""
 
-MOST_OTHERS: Final = 5
-"""Patterns that are not to match, and that texts are made of all the same."""
+LONGEST_NEAR: Final = 500
+"""Numbers below are lengths of texts that are tried."""
 
 MOST_NEAR: Final = 12
 """Values that are tried where none is as all conditions would have it."""
@@ -100,6 +104,10 @@ class Realiser:
 
     def __init__(self, table: TermTable, terms: Sequence[Term], schema: FactsSchema) -> None:
         self._table, self._terms, self._schema = table, terms, schema
+        self._texts, self._lists = TextAnswers(terms), ListAnswers(terms)
+        self._numbers = NumberAnswers(terms, [group.terms for group in groups_of(table, terms)], schema)
+        self.bound = sorted({*self._texts.terms, *self._lists.terms, *self._numbers.terms})
+        """The terms of which `contradictions` wants to know the classes."""
         self._readers = [compile_expr(term.expr, schema, Scope.MESSAGE) for term in terms]
         self._reads = [frozenset(fact.path for fact in facts_in(term.expr)) for term in terms]
         self._f: list[Any] = [ABSENT] * schema.size
@@ -129,6 +137,12 @@ class Realiser:
         self._f[fact.slot] = value
         return all(self.class_of(number, self._f) == classes[number] for number in terms)
 
+    def contradictions(self, classes: Classes) -> Iterator[Core]:
+        """Give reasons why no message has these classes, as far as any are known."""
+        yield from self._texts.contradictions(classes)
+        yield from self._lists.contradictions(classes)
+        yield from self._numbers.contradictions(classes)
+
     def values(self, group: Group, classes: Classes, fixed: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return values of the group's plain facts, by path, None for an absent one; None when none were found.
 
@@ -156,7 +170,13 @@ class Realiser:
         if alone:
             return found
         more = [value for value in made if partition.class_of(value) == wanted and fits(fact, value)]
-        return list({(type(value), value): value for value in (*found, *more)}.values())
+        every = list({(type(value), value): value for value in (*found, *more)}.values())
+        possible = self._numbers.possible(fact, classes, every)
+        return every if possible is None else possible
+
+    def may_be(self, path: str, classes: Classes) -> Callable[[Any], bool]:
+        """Return the question whether a fact can have a value beside the others in these classes."""
+        return self._numbers.may_be(path, classes)
 
     def nearly(self, group: Group, classes: Classes) -> list[dict[str, Any]]:
         """Return some values with which what is to be true is true, though more may be; of groups that are not searched
@@ -179,7 +199,9 @@ class Realiser:
     ) -> Iterator[dict[str, Any]]:
         """Values of the plain facts with which these terms are in their classes."""
         paths = group.plain
-        candidates = [self.suggestions(path, group, classes, fixed.values()) for path in paths]
+        likely = {path: self.suggestions(path, group, classes, fixed.values()) for path in paths}
+        together = self._numbers.chosen({group.facts[path]: likely[path] for path in paths}, classes, fixed)
+        candidates = [[*([together[path]] if path in together else []), *likely[path]] for path in paths]
         f: list[Any] = [None] * self._schema.size
         for path, value in fixed.items():
             f[group.facts[path].slot] = value
@@ -197,19 +219,20 @@ class Realiser:
         """Values made of the constants that the group's conditions name, and of what is fixed."""
         constants = [*fixed, *self._constants(group)]
         if fact.type is Type.STRING:
-            wanted = [*self._composed(group, classes), *self._patterns(group, classes)]
-            return list(islice((*wanted, *_texts([c for c in constants if isinstance(c, str)])), MOST_MADE))
+            answering = [text for text in (self._texts.text(fact.path, classes),) if text is not None]
+            return list(islice((*answering, *_texts(constants)), MOST_MADE))
         if fact.type in _LISTS:
-            held = [self._element(number) for number in group.terms if classes[number] == 3]
-            return list(islice(_lists([one for one in held if one is not None], constants, fact.type), MOST_MADE))
+            held = [self._element(number, fact) for number in group.terms if classes[number] == YES]
+            base = [*self._lists.items(fact.path, classes), *(one for one in held if one is not None)]
+            return list(islice(_lists(base, constants, fact.type), MOST_MADE))
         if fact.type in (Type.INT, Type.DOUBLE, Type.TIMESTAMP, Type.DURATION):
-            return list(_numbers(constants, fact.type))
+            return list(islice(_numbers(constants, fact.type), MOST_MADE))
         return []
 
-    def _element(self, number: int) -> Any:
-        """The constant that a term of the form `constant in list` asks for."""
+    def _element(self, number: int, fact: FactType) -> Any:
+        """The constant that a term of the form `constant in list` asks for in this list; another may hold texts."""
         match self._terms[number].expr:
-            case Call(op="in", args=(Literal(value=value), _)):
+            case Call(op="in", args=(Literal(value=value), Fact(path=fact.path))):
                 return value
         return None
 
@@ -222,48 +245,13 @@ class Realiser:
             yield from (value for value, _ in partition.groups)
             yield from partition.cuts or ()
 
-    def _composed(self, group: Group, classes: Classes) -> Iterator[str]:
-        """Texts that begin, end and go on as is wanted of them, and are as long."""
-        parts: dict[str, list[str]] = {"startsWith": [], "contains": [], "endsWith": []}
-        lengths = [0]
-        for number in group.terms:
-            match self._terms[number].expr:
-                case Call(op="startsWith" | "contains" | "endsWith" as op, args=(_, Literal(value=str(value)))):
-                    parts[op] += [value] if classes[number] == YES else []
-                case Call(op="size") if classes[number] >= FIRST:
-                    lengths += _sizes(self._terms[number].partition, classes[number])
-        begin, end = (max(parts[op], key=len, default="") for op in ("startsWith", "endsWith"))
-        inside = "".join(part for part in parts["contains"] if part not in begin and part not in end)
-        for length in dict.fromkeys(lengths):
-            for glue in ("", "x", " ", "0"):
-                filler = (glue or "x") * max(length - len(begin + inside + end), len(glue))
-                yield begin + inside + filler + end
-                yield begin + filler + inside + end
-        if begin.endswith(end) or end.startswith(begin):
-            yield max(begin, end, key=len)
 
-    def _patterns(self, group: Group, classes: Classes) -> Iterator[str]:
-        """Texts that the patterns match which shall match; of other patterns a few are tried too."""
-        spare = MOST_OTHERS
-        for number in group.terms:
-            for node in walk(self._terms[number].expr):
-                match node:
-                    case Call(op="matches", args=(_, Literal(value=str(pattern)))):
-                        spare -= classes[number] != YES
-                        yield from matching(pattern) if classes[number] == YES or spare >= 0 else ()
-
-
-def _sizes(partition: Partition, number: int) -> list[int]:
-    """The least lengths of a class."""
-    if partition.cuts is not None:
-        return [partition.cuts[number - FIRST - 1]] if number > FIRST else []
-    return [value for value, found in partition.groups if found == number]
-
-
-def _texts(constants: Sequence[str]) -> Iterator[str]:
-    """Constants, two of them joined, and longer ones."""
-    plain = list(dict.fromkeys(text.rstrip("\0") for text in constants if text))
+def _texts(constants: Sequence[Any]) -> Iterator[str]:
+    """Constants, two of them joined, and texts that are as long as something is compared with, or longer."""
+    plain = list(dict.fromkeys(text.rstrip("\0") for text in constants if isinstance(text, str) and text))
     yield from plain
+    near = sorted({one + by for one in constants if type(one) is int and one < LONGEST_NEAR for by in (-1, 0, 1)})
+    yield from ("x" * length for length in near if length > 0)
     for a, b in product(plain[:12], repeat=2):
         yield a + b
         yield f"{a} {b}"
@@ -294,6 +282,7 @@ def _lists(held: Sequence[Any], constants: Sequence[Any], kind: Type) -> Iterato
             yield from ((*base, *more, *fillers[kind][:n]) for n in (1, 2, 3))
     for length in (1, 2, 3, 4, 5, 8, 10, 20, 50, 100):
         yield (base or fillers[kind][:1]) * length
+        yield (*base, *base[:1] * (length - len(base)))
 
 
 def _numbers(constants: Iterable[Any], kind: Type) -> Iterator[Any]:

@@ -3,10 +3,11 @@
     ask(formula) -> NEVER, with no message to show; Found, with one that was really judged; Undecided, with the reason
 
 The classes of all terms are searched by a SAT solver, near the usual message. A solution is turned into a real message
-(`realise`, `inputs`), whose facts are read and judged as any other's. Where no real message has these classes, that
-combination is set aside and the search goes on (counterexample-guided refinement, Clarke et al. 2000). What the solver
-finds impossible by what binds facts for sure is never; what it only finds impossible because of combinations that were
-set aside is undecided.
+(`realise`, `inputs`), whose facts are read and judged as any other's. Where no real message has these classes and it is
+known why (`text_answers`, `list_answers`, `number_answers`), the solver learns the reason, which is true of all
+messages; else that combination is set aside. Then the search goes on (counterexample-guided refinement, Clarke et al.
+2000). What the solver finds impossible by what is true of all messages is never; what it only finds impossible because
+of combinations that were set aside is undecided.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ from engine.ruleset.syntax import Expr, Type
 
 MOST_ROUNDS: Final = 60
 """Combinations of classes that are turned into messages for one question."""
+
+MOST_LEARNED: Final = 200
+"""Contradictions that are learned for one question before a solution is taken as it is."""
 
 MOST_FAILURES: Final = 60
 """After so many combinations of one group for which no values were found, questions about it are given up sooner."""
@@ -83,15 +87,26 @@ class _Followers:
     def __init__(self, consistent: bool, follow: Iterable[int]) -> None:
         self.impossible = not consistent
         self.follow = frozenset(follow)
-        self.solutions: deque[frozenset[int]] = deque(maxlen=SOLUTIONS_KEPT)
+        self.solutions: deque[bytes] = deque(maxlen=SOLUTIONS_KEPT)
+        """For each variable a byte: does it hold?"""
 
     def answer(self, others: Sequence[int]) -> bool | None:
         """Whether the others are possible together with it; None if that must be searched for."""
         if self.impossible or any(-other in self.follow for other in others):
             return False
-        if any(all(other in solution for other in others) for solution in self.solutions):
+        if any(all(_holds_in(solution, other) for other in others) for solution in self.solutions):
             return True
         return None
+
+    def keep(self, solution: Sequence[int]) -> None:
+        """Remember a solution."""
+        self.solutions.append(bytes([literal > 0 for literal in solution]))
+
+
+def _holds_in(solution: bytes, literal: int) -> bool:
+    """Whether a literal holds; of one that was made after the solution it is not known."""
+    place = abs(literal) - 1
+    return place < len(solution) and bool(solution[place]) is (literal > 0)
 
 
 class Space:
@@ -143,7 +158,7 @@ class Space:
         What is found is judged by the formula alone.
         """
         wanted = [self.encoding.literal(formula), *among]
-        if not self._solver.solve(assumptions=wanted):
+        if self._solution(wanted) is None:
             return Never()
         failed: Group | None = None
         for turn in range(MOST_ROUNDS):
@@ -151,7 +166,7 @@ class Space:
                 break
             classes = self._near(wanted)
             if classes is None:
-                return Undecided(self._why(failed))
+                return Never() if self._solution(wanted) is None else Undecided(self._why(failed))
             situation, failed = self._situation(formula, classes)
             if situation is not None:
                 return Found(situation)
@@ -172,12 +187,12 @@ class Space:
         known = followers.answer(others)
         if known is not None:
             return known
-        possible = bool(self._solver.solve(assumptions=[first, *others]))
-        if possible:
-            followers.solutions.append(frozenset(self._solver.get_model() or ()))
+        solution = self._solution([first, *others])
+        if solution is not None:
+            followers.keep(solution)
         elif not others:
             followers.impossible = True
-        return possible
+        return solution is not None
 
     def is_plain(self, formula: Formula) -> bool:
         """Whether every class the formula speaks of is of a fact of its own, so that what is possible can be so."""
@@ -196,13 +211,13 @@ class Space:
         Only after it was found impossible with all of them.
         """
         assumed = [self.encoding.literal(other) for other in others]
-        if self._solver.solve(assumptions=[self.encoding.literal(formula), *assumed]):
+        if self._solution([self.encoding.literal(formula), *assumed]) is not None:
             return list(range(len(others)))
         core = set(self._solver.get_core() or ())
         kept = [place for place, literal in enumerate(assumed) if literal in core]
         for place in list(kept):  # the solver's core is small, not smallest
             rest = [assumed[other] for other in kept if other != place]
-            if not self._solver.solve(assumptions=[self.encoding.literal(formula), *rest]):
+            if self._solution([self.encoding.literal(formula), *rest]) is None:
                 kept.remove(place)
         return kept
 
@@ -256,23 +271,52 @@ class Space:
         variables = self.encoding.variables
         return [variables[number][found] for number, found in classes.items() if found in variables[number]]
 
+    def _solution(self, wanted: Sequence[int]) -> list[int] | None:
+        """Return a solution for which the literals hold and which no group's values are known to contradict.
+
+        None is a proof that there is none. What contradicts a solution is true of all messages, and so is learned.
+        """
+        for _ in range(MOST_LEARNED):
+            if not self._solver.solve(assumptions=wanted):
+                return None
+            model: list[int] = self._solver.get_model() or []
+            if not self._learned(model):
+                break
+        return model
+
+    def _learned(self, model: Sequence[int]) -> bool:
+        """Add what is known to contradict a solution to the clauses."""
+        if not self._realiser.bound:
+            return False
+        cores = list(self._realiser.contradictions(self._classes(self._realiser.bound, model)))
+        for core in cores:
+            self._solver.add_clause([-self.encoding.among(term, classes) for term, classes in core])
+        return bool(cores)
+
+    def _classes(self, terms: Iterable[int], model: Sequence[int]) -> dict[int, int]:
+        """The class of each term in a solution, which has the variables in order."""
+        return {
+            number: next(found for found, one in self.encoding.variables[number].items() if model[one - 1] > 0)
+            for number in terms
+        }
+
     def _near(self, wanted: Sequence[int]) -> dict[int, int] | None:
         """Return classes of all terms for which the literals hold, as many as possible those of the usual message.
 
         Combinations that were set aside are left out; None when nothing else remains.
         """
-        fixed = [*wanted, self._guard]
-        home = self._kept(fixed, self._literals(self._home))
-        if home is None:
-            return None
-        fixed += home
-        fixed += self._kept(fixed, self._answers) or ()
-        self._solver.solve(assumptions=fixed)
-        model = set(self._solver.get_model() or ())
-        return {
-            number: next(found for found, variable in classes.items() if variable in model)
-            for number, classes in enumerate(self.encoding.variables)
-        }
+        for _ in range(MOST_LEARNED):
+            fixed = [*wanted, self._guard]
+            home = self._kept(fixed, self._literals(self._home))
+            if home is None:
+                return None
+            fixed += home
+            fixed += self._kept(fixed, self._answers) or ()
+            self._solver.solve(assumptions=fixed)
+            model = self._solver.get_model() or []
+            if not self._learned(model):
+                break
+        return self._classes(range(len(self.encoding.terms)), model)
 
     def _kept(self, fixed: Sequence[int], liked: Sequence[int]) -> list[int] | None:
         """Return as many of the literals liked as can hold together; None where not even the fixed ones can."""
@@ -380,7 +424,8 @@ class Space:
         fact = group.facts[path]
         values = self._realiser.suggestions(path, group, classes)
         terms = [number for number in group.terms if self._realiser.reads(number) == {path}]
-        return Wanted(values, lambda value: self._realiser.agrees(terms, fact, value, classes))
+        agrees, may_be = self._realiser.agrees, self._realiser.may_be(path, classes)
+        return Wanted(values, lambda value: agrees(terms, fact, value, classes) and may_be(value))
 
     def _set_aside(self, classes: Mapping[int, int], group: Group | None, formula: Formula) -> None:
         """Leave out a combination that no message was found for: that of one group, else all that the formula reads."""

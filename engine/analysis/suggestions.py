@@ -52,7 +52,7 @@ def _candidates(fact: FactType, partition: Partition, number: int) -> Iterator[A
     yield from (value for value, group in partition.groups if group == number)
     if partition.cuts is not None and number - FIRST <= len(partition.cuts):
         low, high = _bounds(partition.cuts, number)
-        yield from _between(kind, low, high, fact)
+        yield from between(kind, low, high, fact)
     if partition.cuts is None:
         yield from _others(fact, partition)
 
@@ -63,7 +63,8 @@ def _bounds(cuts: Sequence[Any], number: int) -> tuple[Any, Any]:
     return (cuts[at - 1] if at else None, cuts[at] if at < len(cuts) else None)
 
 
-def _between(kind: Type, low: Any, high: Any, fact: FactType) -> Iterator[Any]:
+def between(kind: Type, low: Any, high: Any, fact: FactType) -> Iterator[Any]:
+    """Give values from `low` on and below `high`, the plainest first; None is without end."""
     if kind in _WHOLE:
         yield from _whole(kind, fact.low if low is None else low, fact.high if high is None else high - 1)
     elif kind is Type.DOUBLE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import floor
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.decision.content import segments, texts, wording
@@ -91,9 +92,12 @@ def _texts(own: str, words: str, wanted: Mapping[str, Wanted]) -> Iterator[str]:
 
 
 def _lengths(wanted: Mapping[str, Wanted]) -> Iterable[int]:
-    """Lengths that are wanted, and those at which the number of SMS parts changes."""
-    lengths = [value for value in (wanted["content.length"].values if "content.length" in wanted else ()) if value]
-    for count in wanted["content.segments"].values if "content.segments" in wanted else ():
+    """Lengths that are wanted, and those at which the number of SMS parts changes; rules may name fractions."""
+    lengths, counts = (
+        [floor(value) for value in wanted[path].values if value] if path in wanted else []
+        for path in ("content.length", "content.segments")
+    )
+    for count in counts:
         for size in _PART_SIZES:
             lengths += [size * count, size * (count - 1) + 1]
     return dict.fromkeys([*lengths, *(at + 1 for at in lengths), 0, 1])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.ruleset.effects import SetState
 from engine.ruleset.match import Matched
+from engine.ruleset.rules import Rule
 
 _STRICTNESS = {"SLOW": 1, "PAUSED": 2}
 
@@ -25,10 +26,17 @@ class BreakerVerdict:
     rule: int
 
 
+def precedence(rule: Rule) -> tuple[int, float, int]:
+    """Sort breaker rules by this, and the first that matches decides: the strictest state, of several SLOW the slowest,
+    of equals the first in the file."""
+    assert isinstance(rule.effect, SetState), "the effect of every breaker rule"
+    return -_STRICTNESS[rule.effect.state], rule.effect.speed, rule.index
+
+
 def judge_window(matched: Matched) -> BreakerVerdict | None:
     """Return the strictest state asked for, of several SLOW the slowest; None when no rule asks for one."""
-    asked = [(rule.effect, rule.index) for rule in matched.states if isinstance(rule.effect, SetState)]
-    if not asked:
+    rule = min(matched.states, key=precedence, default=None)
+    if rule is None or not isinstance(rule.effect, SetState):
         return None
-    effect, index = max(asked, key=lambda one: (_STRICTNESS[one[0].state], -one[0].speed, -one[1]))
-    return BreakerVerdict(effect.state, effect.speed, effect.back_windows, effect.back_error_rate, index)
+    effect = rule.effect
+    return BreakerVerdict(effect.state, effect.speed, effect.back_windows, effect.back_error_rate, rule.index)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.decision.case_given import read_time
+from engine.decision.case_given import read_micros, read_time
 from engine.decision.model import Decision, Step, User
 from engine.decision.moment import iso_time
 from engine.ruleset.scalars import show_duration
@@ -118,7 +118,7 @@ def _compare_charges(expected: Mapping[str, Any], decision: Decision) -> Iterato
     for step in _steps(decision):
         for charge in step.charges:
             found[charge.account] = found.get(charge.account, 0) + charge.micros
-    wanted = {account: round((amount or 0) * _MICROS) for account, amount in expected.items()}
+    wanted = {account: read_micros(amount or 0, f"charges.{account}") for account, amount in expected.items()}
     if found != wanted:
         amounts = {account: micros / _MICROS for account, micros in found.items()}
         yield Difference("charges", shown(expected), shown(amounts))

@@ -28,6 +28,8 @@ DEFAULT_MESSAGE: Final[Mapping[str, Any]] = {
 }
 
 _MICROS = 1_000_000
+_MOST_OF_ALL: Final = (2**63 - 1) // _MICROS
+"""What an account holds at most."""
 
 
 def read_user(given: Mapping[str, Any], ruleset: RuleSet) -> User:
@@ -185,10 +187,17 @@ def escape_all(values: list[Any]) -> str:
 
 
 def _balance(name: str, written: Mapping[str, Any]) -> Balance:
-    left = (written or {}).get("left")
-    if not isinstance(left, int | float) or isinstance(left, bool):
-        raise ValueError(f"accounts.{name}.left: must be a number")
-    return Balance(str(written.get("unit") or "COUNT"), round(left * _MICROS))
+    left = read_micros((written or {}).get("left"), f"accounts.{name}.left")
+    return Balance(str(written.get("unit") or "COUNT"), left)
+
+
+def read_micros(value: Any, path: str) -> int:
+    """Return an amount in millionths, as accounts count. Raises ValueError naming the field."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError(f"{path}: must be a number")
+    if abs(value) > _MOST_OF_ALL:
+        raise ValueError(f"{path}: must be a number up to {_MOST_OF_ALL:,}")
+    return round(value * _MICROS)
 
 
 def _choice(value: Any, known: Any, path: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from engine.decision.case_shape import CASE, MESSAGE_KEYS, WINDOW_KEYS, check_shape
-from engine.decision.case_table import read_table, rows_of
+from engine.decision.case_table import MAX_WRITTEN, read_table, rows_of
 from engine.ruleset.documents import Mapping as MappingNode
 from engine.ruleset.documents import Node, Scalar, Sequence, describe, read_yaml
 from engine.ruleset.issues import Issues
@@ -16,6 +16,9 @@ from engine.ruleset.source import Source, Span
 __all__ = ["MESSAGE_KEYS", "WINDOW_KEYS", "Case", "CaseStep", "read_cases", "to_plain"]
 
 _SUBJECTS = ("provider", "channel", "platform")
+
+HELD_ON: Final = ("user", "breakers")
+"""What a step says of these holds from it on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,6 +131,10 @@ def _check_parts(node: MappingNode, issues: Issues) -> None:
     if not isinstance(name, Scalar) or not name.text or name.value() is None:
         issues.error("missing-field", node.span, "the case has no name", "name: say what is promised, in a sentence")
     steps, given, expect = node.get("steps"), node.get("given"), node.get("expect")
+    if _written_out(given, steps) > MAX_WRITTEN:
+        text = f"written out, the messages of this case have more than {MAX_WRITTEN:,} characters"
+        hint = "each is judged with all that is given: give less, or make several cases of it"
+        issues.error("too-large", node.span, text, hint)
     if not isinstance(steps, Sequence):
         if not isinstance(expect, MappingNode) or not expect.entries:
             hint = "expect: {verdict: SEND, channels: [sms]}"
@@ -142,6 +149,24 @@ def _check_parts(node: MappingNode, issues: Issues) -> None:
     if subject is not None:
         hint = "write a case for each window"
         issues.error("wrong-steps", steps.span, f"a case of a window, with given.{subject}, has no steps", hint)
+
+
+def _written_out(given: Node | None, steps: Node | None) -> int:
+    """How many characters are judged, at most: of the user with each message before, of all that holds in each step."""
+    given = given if isinstance(given, MappingNode) else None
+    before, user = (given.get("before"), given.get("user")) if given is not None else (None, None)
+    ahead = len(before.items) if isinstance(before, Sequence) else 0
+    told = [one for one in steps.items if isinstance(one, MappingNode)] if isinstance(steps, Sequence) else []
+    held = max((sum(_length(step.get(part)) for part in HELD_ON) for step in told), default=0)
+    return ahead * _length(user) + len(told) * (_length(given) - _length(before) + held)
+
+
+def _length(node: Node | None) -> int:
+    if isinstance(node, MappingNode):
+        return sum(len(key.text) + _length(value) for key, value in node.entries)
+    if isinstance(node, Sequence):
+        return sum(map(_length, node.items))
+    return 0 if node is None else len(node.text) + 1
 
 
 def to_plain(node: Node) -> Any:

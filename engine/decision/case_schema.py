@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from engine.decision.case_shape import CASE, Kind
 from engine.decision.case_table import MAX_ROWS
+from engine.ruleset.fact_types import MESSAGE_FACTS
 from engine.ruleset.json_schema import DIALECT, SCALAR, Schema, described
 
 _KINDS: Final[dict[Kind, Schema]] = {
@@ -62,7 +63,7 @@ def _case(in_table: bool) -> Schema:
     made = _schema(CASE, in_table, ())
     made["type"] = "object"
     made["properties"]["name"] = described({"type": SCALAR}, DESCRIPTIONS["name"])
-    made["properties"]["table"] = described(_TABLE if in_table else {"type": "null"}, DESCRIPTIONS["table"])
+    made["properties"]["table"] = described(_TABLE, DESCRIPTIONS["table"])
     expects = {"required": ["expect"], "properties": {"expect": {"type": "object", "minProperties": 1}}}
     steps = {"type": "array", "contains": {"required": ["expect"], "properties": {"expect": {"type": "object"}}}}
     sequence = {"properties": {"expect": False, "steps": steps}}
@@ -121,8 +122,18 @@ def _strict(shape: Any, in_table: bool, path: tuple[str, ...]) -> Schema:
             return {"anyOf": [_strict(fields, in_table, path), {"enum": [*words]}]}
         case tuple():
             return {"enum": [*shape, None]}
+        case _ if path[-1:] == ("facts",):
+            return {**_KINDS[shape], "properties": dict(_facts())}
         case _:
             return dict(_KINDS[shape])
+
+
+def _facts() -> Iterator[tuple[str, Schema]]:
+    """Give the facts of every message, to be offered; which others there are, and what each may be, the check says."""
+    for fact in MESSAGE_FACTS:
+        optional = "; null makes it absent" * fact.optional
+        offered = {"examples": [*fact.values]} if fact.values else {}
+        yield fact.path, {"description": f"{fact.type.value}{optional}", **offered}
 
 
 def _field(shape: Any, in_table: bool, path: tuple[str, ...]) -> Schema:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from engine.decision.case_facts import with_facts
 from engine.decision.case_given import (
@@ -20,7 +20,7 @@ from engine.decision.case_given import (
     read_now,
     read_user,
 )
-from engine.decision.case_reading import Case, CaseStep
+from engine.decision.case_reading import HELD_ON, Case, CaseStep
 from engine.decision.facts import Values
 from engine.decision.judge import Judge
 from engine.decision.ledger_model import LedgerModel
@@ -28,8 +28,6 @@ from engine.decision.model import Message, User
 from engine.decision.moment import iso_time
 from engine.decision.session import Item, Session, State
 from engine.ruleset.compile import RuleSet
-
-_HELD_ON: Final = ("user", "breakers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def turns_of(case: Case, ruleset: RuleSet) -> Iterator[Turn]:
 def _held_on(given: Mapping[str, Any], step: CaseStep) -> dict[str, Any]:
     """Return what holds from this step on: fields that it gives take the place of those before."""
     held = dict(given)
-    for part in _HELD_ON:
+    for part in HELD_ON:
         held[part] = _over(given.get(part), step.given.get(part))
     channels = [(one.get("breakers") or {}).get("channels") for one in (given, step.given)]
     held["breakers"]["channels"] = _over(*channels)

@@ -88,7 +88,7 @@ def _never(when: ConditionText, culprits: list[Expr], hint: str, issues: Issues)
         related = [Related.at(place, "this part") for place in places if place is not own]
         issues.error("never-true", own, f"{text}: a part of it never does", _NO_SUCH, related=related)
     else:
-        issues.error("never-true", when.whole, text, hint)
+        issues.error("never-true", when.whole, text, _NO_SUCH if culprits else hint)
 
 
 def _is_own(when: ConditionText, place: Span) -> bool:

@@ -112,7 +112,7 @@ CODES: Final[Mapping[str, Code]] = {
     "empty-list": Code("A word list holds no word.", Severity.WARNING),
     "empty-word": Code("A line of a word list has a severity and no word."),
     "bad-severity": Code("What stands behind the tab is no severity."),
-    "list-no-tab": Code("Spaces instead of a tab stand between a word and its severity.", Severity.WARNING),
+    "list-no-tab": Code("Something else than a tab stands between a word and its severity.", Severity.WARNING),
     "duplicate-word": Code("A word stands in a list twice.", Severity.WARNING),
     "conflicting-duplicate": Code("A word stands in a list twice, with two severities."),
     "too-many-words": Code("A word list has more than 200,000 words."),
@@ -139,10 +139,10 @@ CODES: Final[Mapping[str, Code]] = {
     "always-true": Code("A condition, or a part of one, always holds, whatever the facts are."),
     "unreachable": Code("A routing rule is never reached, since rules before it take every message that it would."),
     "redundant": Code(
-        "A rule changes nothing: other rules ask for the same, for every message that it matches.", Severity.WARNING
+        "A rule changes nothing: other rules ask for the same, or for what wins, wherever it matches.", Severity.WARNING
     ),
     "overlap": Code(
-        "Two routing rules match the same message and ask for different things, and the order of the file decides.",
+        "Two rules match the same message or window and ask for different things, and the order of the file decides.",
         Severity.WARNING,
     ),
     "table-gap": Code("A decision table has no row for some messages, of which one is shown.", Severity.WARNING),

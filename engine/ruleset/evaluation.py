@@ -75,7 +75,10 @@ def _explained(text: str, problem: SyntaxProblem) -> OutsideError | EvaluationEr
     if problem.code == "cel-unsupported":
         return OutsideError("comments")
     outside = of_syntax(text, problem.start)
-    return OutsideError(outside) if outside else EvaluationError(f"character {problem.start + 1}: {problem.message}")
+    hint = f"; {problem.hint}" if problem.hint else ""
+    return (
+        OutsideError(outside) if outside else EvaluationError(f"character {problem.start + 1}: {problem.message}{hint}")
+    )
 
 
 class _Free:

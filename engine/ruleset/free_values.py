@@ -97,7 +97,7 @@ def taken(value: Any) -> Any:
         case list() | tuple():
             return tuple(taken(item) for item in value)
         case Mapping():
-            return _tagged(value) or _group(value)
+            return _tagged(value) or group_of(value)
         case _:
             return value
 
@@ -113,8 +113,10 @@ def _tagged(value: Mapping[str, Any]) -> Instant | Stretch | None:
     return Instant(parse_timestamp_nanos(text)) if tag == TIMESTAMP_TAG else Stretch(parse_duration_nanos(text))
 
 
-def _group(value: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a group; `a.b: 1` is `a: {b: 1}`, and of two that say the same the longer key counts."""
+def group_of(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a group, as all facts are one; `a.b: 1` is `a: {b: 1}`, and of two that say the same the longer key
+    counts. Raises ValueError with a sentence.
+    """
     made: dict[str, Any] = {}
     for key in sorted(value, key=lambda key: key.count(".")):
         *holders, last = key.split(".")

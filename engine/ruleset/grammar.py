@@ -114,7 +114,7 @@ def _explain(text: str, problem: UnexpectedInput) -> NoReturn:
         at = len(text.rstrip())
         opened = _TOKENS_WITH_BRACKETS.finditer(text)
         missing = sum((m["open"] is not None) - (m["close"] is not None) for m in opened)
-        hint = "a closing bracket is missing" if missing > 0 else "what comes next is missing"
+        hint = "a closing bracket is missing" if missing > 0 else hint_at(text, at) or "what comes next is missing"
         raise SyntaxProblem("cel-syntax", max(0, at - 1), at, "the condition ends too early", hint) from None
     if isinstance(problem, UnexpectedCharacters) and text[at] in "\"'":
         hint = "close it with the same quote on the same line; a quote inside is written with a backslash"

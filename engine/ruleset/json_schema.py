@@ -6,14 +6,13 @@ what only shows when a whole version is read, such as a channel that there is no
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from engine.ruleset.definitions import MOST_DEFINED, ConditionDefinition
-from engine.ruleset.effects import EFFECTS, FAMILIES
+from engine.ruleset.effects import ACCOUNT_FACTS, EFFECTS, FAMILIES
 from engine.ruleset.fact_types import MESSAGE_FACTS, RESERVED, ROOTS
 from engine.ruleset.facts_document import (
     BUDGET_FIELDS,
@@ -100,13 +99,79 @@ def _tidy(schema: Any) -> Any:
     return made
 
 
+_ABOUT_THEN: Final = {
+    "routing": "which channels, and in which order: concurrent, supplement or distribute; beside it perhaps priority",
+    "interception": "what must not go out, not now or not this way: drop, hold or exclude",
+    "fatigue": "how often one user may be touched: limit",
+    "budget": "what the message costs, and which account pays: charge",
+    "breaker": "which state the subject of the window gets: set",
+}
+
+
 def _then(family: str, definitions: Schema) -> Schema:
+    parts: Schema = {}
+    made = _form(THENS[family], {}, parts)
+    for group in (made, *parts.values()):
+        for field in group["properties"].values():
+            _once(field)
+    for form, more in _BEYOND_FIELDS.items():
+        if form in parts:
+            parts[form] |= more
+    for (form, name), more in _BEYOND_TYPES.items():
+        if form in parts:
+            parts[form]["properties"][name] |= more
+    definitions.update(parts)
+    return {**made, **_one_effect(family), "description": _ABOUT_THEN[family]}
+
+
+def _one_effect(family: str) -> Schema:
+    """Say that a `then:` has exactly one of the family's effects, with words for what is missing or too much."""
     effects = EFFECTS[family]
-    one = {"oneOf": [{"required": [effect]} for effect in effects]} if len(effects) > 1 else {"required": list(effects)}
-    made = {**_form(THENS[family], {}, definitions), **one}
-    if "LimitForm" in definitions:
-        definitions["LimitForm"]["properties"]["per"] |= {"contains": {"const": "user"}, "uniqueItems": True}
-    return made
+    wanted = f"then: has one of {', '.join(effects)}" if len(effects) > 1 else f"then: has {effects[0]}"
+    alone = {
+        effect: {
+            "properties": {other: False for other in effects if other != effect},
+            "errorMessage": "a rule has one effect",
+        }
+        for effect in effects
+        if len(effects) > 1
+    }
+    return {
+        "anyOf": [{"required": [effect], "errorMessage": wanted} for effect in effects],
+        **({"dependentSchemas": alone} if alone else {}),
+    }
+
+
+def _once(field: Schema) -> None:
+    """Say of a list of channels, providers or keys that each stands in it once."""
+    if field.get("type") == "array":
+        field["uniqueItems"] = True
+
+
+_ACCOUNT: Final = rf"^([^{{}}]|\{{({'|'.join(ACCOUNT_FACTS)})\}})*$"
+_BEYOND_FIELDS: Final[dict[str, Schema]] = {
+    "ChargeForm": {
+        "if": {"properties": {"unit": {"const": "COUNT"}}, "required": ["unit"]},
+        "then": {"properties": {"amount": {"type": "integer", "errorMessage": "COUNT is charged in whole numbers"}}},
+    },
+    "SetForm": {
+        "if": {"properties": {"state": {"const": "SLOW"}}, "required": ["state"]},
+        "then": {"required": ["speed"], "errorMessage": "SLOW needs to know how slow: add speed: 0.5"},
+        "else": {
+            "if": {"required": ["state"]},
+            "then": {"properties": {"speed": False}, "errorMessage": "what is PAUSED stands still and has no speed"},
+        },
+    },
+}
+"""What a form says about several of its fields together."""
+_BEYOND_TYPES: Final[dict[tuple[str, str], Schema]] = {
+    ("ChargeForm", "account"): {"pattern": _ACCOUNT},
+    ("LimitForm", "per"): {
+        "contains": {"const": "user"},
+        "errorMessage": "a limit counts the touches of one user: a list with user in it, such as [user, line]",
+    },
+}
+"""What a form says about one of its fields, and its type does not."""
 
 
 def _then_of_table(family: str, definitions: Schema) -> Schema:
@@ -114,7 +179,7 @@ def _then_of_table(family: str, definitions: Schema) -> Schema:
     whole: Schema = {}
     then = _then(family, whole)
     definitions.update({name + _IN_TABLE: _loose(schema) for name, schema in whole.items()})
-    return dict(_loose({name: part for name, part in then.items() if name != "oneOf"}))
+    return dict(_loose({name: part for name, part in then.items() if name != "anyOf"}))
 
 
 def _loose(schema: Any) -> Any:
@@ -123,7 +188,11 @@ def _loose(schema: Any) -> Any:
         return [_loose(one) for one in schema]
     if not isinstance(schema, dict):
         return f"{schema}{_IN_TABLE}" if isinstance(schema, str) and schema.startswith("#/$defs/") else schema
-    return {name: _loose(part) for name, part in schema.items() if not (name == "required" and isinstance(part, list))}
+    return {
+        name: part if name == "if" else _loose(part)
+        for name, part in schema.items()
+        if not (name == "required" and isinstance(part, list))
+    }
 
 
 # ---- rule files ----
@@ -150,17 +219,23 @@ def _entry(family: str, rule: type[Form], table: type[Form], definitions: Schema
     name = family.capitalize()
     when = {"when": _CONDITION}
     definitions[f"{name}Rule"] = _form(rule, {**when, "then": _then(family, definitions)}, definitions)
-    grid = {"anyOf": [{"type": "string", "pattern": r"^tables/[^/]+\.csv$"}, {"$ref": "#/$defs/Grid"}]}
     shared = _then_of_table(family, definitions)
-    definitions[f"{name}Table"] = _form(table, {**when, "then": shared, "table": grid}, definitions)
+    definitions[f"{name}Table"] = _form(table, {**when, "then": shared, "table": _TABLE}, definitions)
+    definitions[f"{name}Rule"]["properties"]["table"] = described(_TABLE, _INSTEAD)
+    definitions[f"{name}Rule"]["description"] = "A rule: what it asks for when its condition holds."
+    definitions[f"{name}Table"]["description"] = "A decision table: each of its rows is a rule."
     definitions["Grid"] = _form(GridForm, _GRID, definitions)
     definitions[f"{name}Entry"] = {
-        "if": {"anyOf": [{"required": [word]} for word in _TABLE_WORDS]},
+        "if": {"type": "object", "anyOf": [{"required": [word]} for word in _TABLE_WORDS]},
         "then": {"$ref": f"#/$defs/{name}Table"},
         "else": {"$ref": f"#/$defs/{name}Rule"},
     }
     return f"#/$defs/{name}Entry"
 
+
+_TABLE: Final[Schema] = {"anyOf": [{"type": "string", "pattern": r"^tables/[^/]+\.csv$"}, {"$ref": "#/$defs/Grid"}]}
+_INSTEAD: Final = "instead of one rule a rule for each row: tables/<name>.csv, or columns: and rows:"
+"""A rule is offered the field that makes it a table; having it, it is judged as one."""
 
 _GRID: Final[dict[str, Schema]] = {
     "columns": {"type": "array", "items": {"type": SCALAR}, "minItems": 1, "maxItems": MOST_COLUMNS},
@@ -185,14 +260,19 @@ def _override_file() -> Schema:
     definitions["Removal"] = _form(Removal, {}, definitions)
     for family in OVERRIDABLE:
         entry = {
-            "if": {"required": ["remove"]},
+            "if": {"type": "object", "required": ["remove"]},
             "then": {"$ref": "#/$defs/Removal"},
             "else": {"$ref": _entry(family, OverrideRule, OverrideTable, definitions)},
         }
+        removed = definitions["Removal"]["properties"]["remove"]
+        definitions[f"{family.capitalize()}Rule"]["properties"]["remove"] = described(removed, _REMOVED)
         parts[family] = {"type": "array", "items": entry, "maxItems": MOST_RULES}
     file = _form(OverrideFile, parts, definitions) | {"anyOf": [{"required": [family]} for family in OVERRIDABLE]}
     about = "What one line or tenant has instead of the common rules, or besides: overrides/<name>.yaml."
     return _top("Override", about, file, definitions)
+
+
+_REMOVED: Final = "instead of a rule: the id of the common rule that does not hold for these messages"
 
 
 def _rollout_file() -> Schema:
@@ -262,6 +342,8 @@ def _facts_file() -> Schema:
         "doc": described({}, "what the file is about, for people"),
     }
     parts["channels"] |= {"type": "object", "minProperties": 1}
+    parts["channels"]["additionalProperties"] |= {"description": "a channel, by the name that rules call it"}
+    parts["budgets"]["additionalProperties"] |= {"description": "an account; rules read budget.<this name>.left"}
     file = _fields(FILE_FIELDS, parts, ("channels",))
     about = "The channels, facts, budgets and definitions of a version: facts.yaml."
     return _top("Facts", about, file, _fact_kinds())
@@ -291,15 +373,27 @@ _OF_USER: Final = "a fact of the user cannot be required, since a user may be un
 
 
 def _fact_kinds() -> Schema:
+    own = {**_fields(FACT_FIELDS, _FACT, ("type",)), "dependentSchemas": {"values": _ONLY_TEXTS}}
     of_user = {**_FACT, "required": described({"const": False}, _OF_USER)}
     return {
-        "Fact": _fields(FACT_FIELDS, _FACT),
-        "OwnFact": _fields(FACT_FIELDS, _FACT, ("type",)),
-        "FactOfUser": _fields(FACT_FIELDS, of_user, ("type",)),
+        "OwnFact": {**own, "description": "a param that callers send, as far as rules read it"},
+        "FactOfUser": {
+            **own,
+            "properties": {name: of_user[name] for name in FACT_FIELDS},
+            "description": "a further fact of the user",
+        },
     }
 
 
+_ONLY_TEXTS: Final[Schema] = {"properties": {"type": {"const": "string", "errorMessage": "only a string has values:"}}}
+
+
 def _built_in() -> Iterator[tuple[str, Schema]]:
+    """Give the facts of every message: they may be required, and a text that may be anything may be closed."""
     for known in MESSAGE_FACTS:
-        if not re.match(r"message\.params\.|user\.attributes\.", known.path):
-            yield known.path, {"$ref": "#/$defs/Fact", "description": f"narrows {known.path}"}
+        if known.path.startswith("message.") and not known.path.startswith("message.params."):
+            closable = known.type is Type.STRING and known.values is None
+            fields = tuple(name for name in FACT_FIELDS if closable or name != "values")
+            about = f"{known.path}: whether it is required{', which texts it may be' * closable}"
+            made = _fields(fields, {**_FACT, "type": described({"const": known.type.value}, "it has its type already")})
+            yield known.path, described(made, about)

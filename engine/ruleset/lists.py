@@ -18,7 +18,8 @@ MOST_COMPLAINTS: Final = 10
 """A file in quite another format has as many mistakes as lines; this many are told."""
 
 _SEVERITY: Final = re.compile(r"[1-9]")
-_SPACED: Final = re.compile(r".*\S\s+([1-9])")
+_SPACED: Final = re.compile(r".*\S(\s+|\s*[,;:|\uff0c\uff1b\uff1a]\s*)[1-9]")
+"""A word and a severity with something else than a tab between them."""
 
 Words = tuple[tuple[str, int], ...]
 
@@ -83,7 +84,7 @@ class _ListReader:
         if severity and self._bearable(word, place):
             if not tab and _SPACED.fullmatch(word):
                 text = f'the whole line is taken as one word with severity 1: "{shorten(word)}"'
-                hint = "put a tab, not spaces, between a word and its severity"
+                hint = "put a tab, nothing else, between a word and its severity"
                 self.issues.warning("list-no-tab", place, text, hint)
             self._add(word, severity, place)
 

@@ -93,6 +93,8 @@ def _hint(name: str, known: list[str]) -> str:
         near = did_you_mean(name.removeprefix(start), [one.removeprefix(start) for one in known if start in one])
         declare = "declare it in facts.yaml, under facts:"
         return near.replace('"', f'"{start}', 1) + f" Else {declare}" if near else declare
+    if name.lower() in ("true", "false"):
+        return f"write {name.lower()}, in small letters"
     near = did_you_mean(name, known)
     if near or "." in name:
         return near or ("facts of one's own are declared in facts.yaml" * name.startswith(("message.", "user.")))

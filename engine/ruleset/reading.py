@@ -148,6 +148,8 @@ def _unknown_field(path: Path, node: Node, form: type[BaseModel], what: str, iss
     near = closest(field, known)
     where = _name(path[:-1], what)
     hint = f'did you mean "{near}"?' if near else _ELSEWHERE.get(field, "")
+    if field.isdecimal():  # what YAML makes of the 045 in {amount: 0,045}
+        hint = "a number has no comma in it: 1500, and 0.5 with a point"
     hint = hint or f"it may have {listing(known)}"
     owner = node
     for part in path[:-1]:

@@ -288,9 +288,10 @@ Name = Annotated[
     matching(_NAME, "small letters, digits and dashes, at most 63", "longer words go into doc:"),
     WithJsonSchema({**_WORD, "pattern": f"^{_NAME.pattern}$"}),
 ]
+_NAMES_HINT: Final = "commas part names: [a, b]; channels have the names that facts.yaml gives them"
 Label = Annotated[
     str,
-    matching(_LABEL, "a name of letters, digits, -, _ and . with at most 63 characters", "commas part names: [a, b]"),
+    matching(_LABEL, "a name of letters, digits, -, _ and . with at most 63 characters", _NAMES_HINT),
     WithJsonSchema({**_WORD, "pattern": f"^{_LABEL.pattern}$"}),
 ]
 Wait = Annotated[int, duration(1, 7 * DAY_MS, "longer than zero and at most 7d"), _SPAN]

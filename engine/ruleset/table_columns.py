@@ -20,7 +20,8 @@ from engine.ruleset.written import THENS
 
 _NAMED: Final = {kind.value: kind for kind in (ColumnKind.WHEN, ColumnKind.ID, ColumnKind.DOC, ColumnKind.OWNER)}
 _THEN: Final = "then"
-_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_WORD: Final = re.compile(r"[^\W\d][\w -]*")
+"""One word, or several in a row, in any script: a heading as people write it who do not know that it must be a fact."""
 _KNOWN: Final = "a column is a fact such as message.line, then.<field> of the effect, when, id, doc or owner"
 
 

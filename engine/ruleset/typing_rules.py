@@ -89,7 +89,8 @@ def _quote_hint(left: Type, right: Type) -> str:
 def _membership(element: Type, container: Type) -> Type:
     inner = ELEMENTS.get(container)
     if inner is None:
-        hint = "whether a text holds another is asked with contains()" if container is Type.STRING else ""
+        hint = 'a list is written ["a", "b"]; whether a text holds another is asked with contains()'
+        hint = hint if container is Type.STRING else ""
         raise Mismatch(f"what stands after in is a list, not {named(container)}", hint)
     if element is not inner and not {element, inner} <= NUMBERS:
         raise Mismatch(f"{named(container)} never holds {named(element)}")

@@ -20,6 +20,10 @@ from engine.ruleset.source import Source, Span
 _WHEN: Final = re.compile(r"(?:^|[\s{,])when:[ \t]+(?P<value>\S.*)")
 _FIELD: Final = re.compile(r"[ \t]*(?:- +)*[\w-]+[ \t]*")
 _NEXT_FIELD: Final = re.compile(r",\s*\w+:")
+_WIDE_COLON: Final = re.compile(r"[ \t]*(?:- +)*[\w-]+\uff1a")
+_WIDE_COLON_WITHIN: Final = re.compile(r"[{,] *\w+\uff1a")
+_LOOKS_ABOVE: Final = 3
+"""Lines: YAML takes what follows such a line for a part of it, and stumbles over the next one or two."""
 _QUOTE: Final = "YAML takes the value to end with the second quote, but the condition goes on"
 _SIGNS: Final = {
     '"': _QUOTE,
@@ -66,6 +70,7 @@ def _explain(source: Source, issue: Issue, issues: Issues) -> bool:
     trouble = _trouble(source) if issue.code == "yaml-syntax" else None
     return trouble is not None and (
         _tab(trouble, issues)
+        or _full_width_colon(trouble, issues)
         or _in_condition(trouble, issues)
         or _unclosed(trouble, issues)
         or _misplaced_line(trouble, issues)
@@ -96,6 +101,28 @@ def _tab(trouble: _Trouble, issues: Issues) -> bool:
     text = "this line is indented with a tab; YAML wants spaces"
     issues.error("yaml-tab", place.source.span(start, start + 1), text, "replace each tab by two spaces")
     return True
+
+
+def _full_width_colon(trouble: _Trouble, issues: Issues) -> bool:
+    """A field whose name ends with the colon of a Chinese keyboard, on the line of the trouble or above it."""
+    source = trouble.place.source
+    for line in range(trouble.place.line, max(0, trouble.place.line - _LOOKS_ABOVE), -1):
+        start = source.line_starts[line - 1]
+        found = _WIDE_COLON.match(source.text, start) or _WIDE_COLON_WITHIN.search(
+            source.text, start, _end(source, start)
+        )
+        if found is not None:
+            place = source.span(found.end() - 1, found.end())
+            text = "a full-width colon does not end the name of a field"
+            issues.error("yaml-field", place, text, "write an ordinary colon and a blank: name: value")
+            return True
+    return False
+
+
+def _end(source: Source, start: int) -> int:
+    """Where the line that begins at `start` ends."""
+    end = source.text.find("\n", start)
+    return len(source.text) if end < 0 else end
 
 
 def _in_condition(trouble: _Trouble, issues: Issues) -> bool:

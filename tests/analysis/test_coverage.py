@@ -372,6 +372,31 @@ def test_an_outcome_that_no_facts_give_is_proved_impossible_and_not_counted(
     assert one.mcdc == Share(0, one.atoms - len({atom for atom, _ in impossible | idle}))
 
 
+@pytest.mark.parametrize(
+    ("condition", "impossible", "idle"),
+    [
+        # More than 8 % of 50 are more than 4, and so the third is never asked where it is false.
+        ("provider.window.count >= 50 && provider.window.error_rate > 0.08 && provider.window.errors > 4",
+         {(2, False)}, set()),
+        # Where calls timed out there were errors: the first never decides by being true.
+        ("provider.window.timeouts > 3 || provider.window.errors > 2", set(), {(0, True)}),
+        ("provider.window.consecutive_timeouts >= 3 && provider.window.timeouts > 3", set(), set()),
+        ('provider.window.errors > 3 && provider.state != "PAUSED" && now.local_hour < 6', set(), set()),
+        ('platform.window.errors > platform.window.count || platform.state == "SLOW"', {(0, True)}, set()),
+    ],
+)  # fmt: skip
+def test_an_outcome_that_no_window_gives_is_proved_impossible_too(
+    condition: str, impossible: set[tuple[int, bool]], idle: set[tuple[int, bool]]
+) -> None:
+    """What binds counts and rates of a window counts, for outcomes and for what decides."""
+    breaker = f"- {{id: one, when: '{condition.replace(chr(39), chr(39) * 2)}', then: {{set: {{state: PAUSED}}}}}}"
+    coverage = Coverage(compiled(version(breaker=breaker)))
+    Possibilities(coverage).find_impossible()
+    one = of(coverage, "one")
+
+    assert (one.impossible, one.idle - one.impossible) == (impossible, idle)
+
+
 @settings(max_examples=40)
 @given(st.integers(0, 2**32))
 def test_nothing_that_was_seen_is_ever_called_impossible(seed: int) -> None:

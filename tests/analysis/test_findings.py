@@ -7,71 +7,20 @@ import json
 import pytest
 
 from engine.analysis.findings.find import find
-from engine.decision.cases import run_cases
-from engine.ruleset.check import check
-from engine.ruleset.compile import RuleSet, compile_parsed
-from engine.ruleset.issues import Issue, Severity, render
-from engine.ruleset.parse import parse_version
-from engine.ruleset.rules import Parsed
-
-FACTS = """
-channels: {push: {receipts: true}, sms: {receipts: true}, mail: {receipts: false}}
-facts:
-  message.params.amount: {type: double}
-  message.params.level: {type: int}
-"""
-DEFAULT = "\n- {id: default, then: {distribute: {to: push, otherwise: [sms, mail]}}}"
-
-
-def version_of(**families: str) -> tuple[Parsed, RuleSet]:
-    """A version with these rules (YAML lists by family); routing has a default rule unless it is given."""
-    texts = dict.fromkeys(("interception", "fatigue", "budget", "breaker"), "[]") | {"routing": DEFAULT} | families
-    files = {f"{family}.yaml": f"family: {family}\nrules: {rules}\n" for family, rules in texts.items()}
-    files["facts.yaml"] = FACTS
-    parsed = check(parse_version("found", {name: text.encode() for name, text in files.items()}))
-    compiled = compile_parsed(parsed)
-    assert compiled.ruleset is not None, render(parsed.issues, False)
-    return parsed, compiled.ruleset
-
-
-def found(severities: str = "error warning", **families: str) -> list[Issue]:
-    """The issues of these severities."""
-    wanted = {Severity(word) for word in severities.split()}
-    return [issue for issue in find(*version_of(**families)) if issue.severity in wanted]
-
-
-def codes(severities: str = "error warning", **families: str) -> list[tuple[str, int]]:
-    """The codes that are told, each with its line."""
-    return [(issue.code, issue.line) for issue in found(severities, **families)]
-
-
-def matched_by(ruleset: RuleSet, issue: Issue) -> frozenset[str]:
-    """The rules that really match on the message of a witness, which is pasted into a rule test."""
-    case = {"name": "witness", "given": json.loads(issue.witness), "expect": {"verdict": "SEND"}}
-    report = run_cases(ruleset, {"witness.yaml": json.dumps([case], ensure_ascii=False).encode()}, lambda unknown: None)
-    assert report.issues == (), render(report.issues, False)
-    return report.matched
-
-
-def rule(name: str, when: str, then: str) -> str:
-    """One rule as YAML."""
-    return f"\n- id: {name}\n  when: >-\n    {when}\n  then: {then}"
-
-
-def route(name: str, when: str, *channels: str) -> str:
-    """A routing rule that wants these channels."""
-    return rule(name, when, "{concurrent: [" + ", ".join(channels) + "]}")
-
-
-def limit(rule_id: str, when: str, **fields: object) -> str:
-    """A limit; of the name of its rule, per user, in a window of a day of 24 hours, if nothing else is said."""
-    given = {"name": rule_id, "per": "[user]", "max": 5, "window": "1d", **fields}
-    return rule(rule_id, when, "{limit: {" + ", ".join(f"{key}: {value}" for key, value in given.items()) + "}}")
-
-
-MARKETING = 'message.category == "MARKETING"'
-SERVICE = 'message.category == "SERVICE"'
-AMOUNT = "has(message.params.amount) && message.params.amount"
+from engine.ruleset.issues import Severity
+from tests.analysis.finding_versions import (
+    AMOUNT,
+    DEFAULT,
+    MARKETING,
+    SERVICE,
+    codes,
+    found,
+    limit,
+    matched_by,
+    route,
+    rule,
+    version_of,
+)
 
 
 def test_a_good_version_has_nothing_to_tell() -> None:
@@ -312,15 +261,45 @@ def test_the_bounds_of_a_range_may_be_those_of_the_fact() -> None:
 
 
 @pytest.mark.parametrize("family", ["routing", "interception", "fatigue"])
-def test_what_cannot_be_told_of_patterns_is_said_once(family: str) -> None:
-    """Whether two patterns have a text in common is not known, and that is no silence."""
-    when = 'message.line.matches("^[0-9]+$") && message.line.matches("^[a-z]+$")'
+def test_what_cannot_be_told_is_said_once(family: str) -> None:
+    """Whether there is an amount between two that are rounded is not known, and that is no silence."""
+    amount, level = "message.params.amount", "message.params.level"
+    when = (
+        f"has({amount}) && has({level}) && {amount} * 1.1 > {level} && {level} > {amount} * 2.0 && {amount} + 0.1 > 0.2"
+    )
     rules = {
         "routing": route("a", when, "sms") + DEFAULT,
         "interception": rule("a", when, "{drop: {reason: BLOCKED}}"),
         "fatigue": limit("a", when),
     }
     assert codes("error warning note", **{family: rules[family]}) == [("undecided", 5)]
+
+
+def test_patterns_that_exclude_each_other_are_told() -> None:
+    """No text is all digits and all letters; one that is neither is another matter."""
+    digits, letters = 'message.line.matches("^[0-9]+$")', 'message.line.matches("^[a-z]+$")'
+    assert codes(routing=route("a", f"{digits} && {letters}", "sms") + DEFAULT) == [("never-true", 5)]
+    assert codes(routing=route("a", f"!{digits} && !{letters}", "sms") + DEFAULT) == []
+
+
+def test_rules_with_patterns_are_compared_with_each_other() -> None:
+    """Each two of them match some text together, for which one is shown; nothing stays open."""
+    shape = 'message.line.matches("^[a-z0-9]{4,12}$")'
+    routes = "".join(
+        route(f"r{n}", f'message.line.matches("{n:02d}") && {shape}', "sms" if n % 2 else "mail") for n in range(8)
+    )
+    told = [code for code, _ in codes("error warning note", routing=routes + DEFAULT)]
+    assert "overlap" in told
+    assert "undecided" not in told
+
+
+def test_facts_that_cannot_be_compared_so_are_told() -> None:
+    """Above the one and below the other, where the other is not above the one."""
+    has = "has(message.params.amount) && has(message.params.level)"
+    when = f"{has} && message.params.amount > message.params.level && message.params.level >= 100"
+    low = f"{when} && message.params.amount < 100.0"
+    assert codes(routing=route("a", low, "sms") + DEFAULT) == [("never-true", 5)]
+    assert codes(routing=route("a", when, "sms") + route("b", f"{when} && message.params.amount > 200.0", "mail")) != []
 
 
 def test_many_patterns_and_beginnings_are_told_apart() -> None:

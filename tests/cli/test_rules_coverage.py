@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from click.testing import CliRunner, Result
@@ -223,7 +225,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         self.elements.append((tag, given))
-        if tag not in ("meta", "br"):
+        if tag not in ("meta", "br", "wbr", "input"):
             self.open.append(tag)
         if "atom" in (given.get("class") or "").split():
             self.marks.append((str(given["class"]), "", given.get("title") or ""))
@@ -258,17 +260,17 @@ def test_the_page_colours_each_condition(version: Path, tmp_path: Path) -> None:
 
     assert marks["has(message.params.amount)"][0] == "atom full"
     assert category[0][0] == "atom full idle"
-    assert category[0][1].endswith("; it never decided by being false")
+    assert category[0][1].endswith("; it never decided so")
     assert marks["message.params.amount < large"][0] == "atom part"
-    assert marks["message.params.amount < large"][1].splitlines()[1] == "never false"
+    assert marks["message.params.amount < large"][1].splitlines()[1] == "false: never"
     assert "small (" in marks["message.params.amount < large"][1]
-    assert marks["channel.opted_out"] == ("atom none", "never true\nnever false")
+    assert marks["channel.opted_out"] == ("atom none", "true: never\nfalse: never")
 
 
 def test_the_page_marks_rules_and_rows_and_lists_their_cases(version: Path, tmp_path: Path) -> None:
     """A row stands in its table, with its cells."""
     read = page(version, tmp_path / "a" / "b" / "cover.html")
-    rows = [given for tag, given in read.elements if tag == "tr" and given.get("class") == "row"]
+    rows = [given for tag, given in read.elements if tag == "tr" and "row" in (given.get("class") or "").split()]
 
     assert (tmp_path / "a" / "b" / "cover.html").exists()
     assert len(rows) == 2
@@ -294,6 +296,56 @@ def test_the_page_needs_nothing_else_and_escapes_everything(version: Path, tmp_p
     assert not [name for name in names if name.startswith("on") or name == "src"]
     assert all((given.get("href") or "#").startswith("#") for _, given in read.elements)
     assert "prefers-color-scheme: dark" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_page_tells_without_colours_and_without_a_mouse(version: Path, tmp_path: Path) -> None:
+    """What lacks stands in words with its rule, and in a list whose links lead there; which case shows what can be
+    opened."""
+    read = page(version, tmp_path / "out")
+    ids = {given["id"] for _, given in read.elements if "id" in given}
+    links = {unquote(given["href"] or "")[1:] for tag, given in read.elements if tag == "a"}
+    lines = [line for line in read.text.splitlines() if "which cases" in line]
+
+    assert links == {"v1/routing.yaml", "v1/small-change", "v1/changes-1", "v1/changes-2"}
+    assert links <= ids
+    assert "message.params.amount < large: never false" in read.text
+    assert any("conditiontrue infalse inmessage.category" in line for line in lines)
+    assert "rows 1 of 2 · conditions 5 of 6 · MC/DC 2 of 3" in read.text
+
+
+def test_the_page_can_leave_out_what_lacks_nothing(version: Path, tmp_path: Path) -> None:
+    """A box to tick, without a script; where nothing lacks there is none."""
+    some = page(version, tmp_path / "some")
+    write_cases(version, ALL)
+    none = page(version, tmp_path / "none")
+    whole = [given["id"] for _, given in some.elements if "whole" in (given.get("class") or "").split()]
+
+    assert "input" in {tag for tag, _ in some.elements}
+    assert whole == ["v1/default"]
+    assert "input" not in {tag for tag, _ in none.elements}
+
+
+def test_the_page_is_one_that_a_reader_aloud_can_follow(version: Path, tmp_path: Path) -> None:
+    """Headings one below the other, a language, one main part, and cells of headings that say of what they are."""
+    read = page(version, tmp_path / "out")
+    levels = [int(tag[1]) for tag, _ in read.elements if re.fullmatch("h[1-6]", tag)]
+    given = read.elements
+
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert ("html", {"lang": "en"}) in given
+    assert sum(tag == "main" for tag, _ in given) == 1
+    assert all(attributes.get("scope") for tag, attributes in given if tag == "th")
+
+
+def test_an_effect_of_several_lines_keeps_them(version: Path, tmp_path: Path) -> None:
+    """A supplement is shown as it is written, not run together."""
+    steps = "    then:\n      supplement:\n        - {channel: push, wait: 60s}\n        - sms\n      priority: P1\n"
+    (version / "routing.yaml").write_text(f"family: routing\nrules:\n  - id: all\n{steps}", encoding="utf-8")
+    write_cases(version, "- {name: all, expect: {verdict: SEND}}")
+
+    shown = "then:\n  supplement:\n    - {channel: push, wait: 60s}\n    - sms\n  priority: P1"
+    assert shown in page(version, tmp_path / "out").text
 
 
 def test_a_page_that_cannot_be_written_is_told_before_anything_runs(version: Path, tmp_path: Path) -> None:

@@ -39,6 +39,19 @@ def test_a_value_is_printed_with_its_type() -> None:
     assert json.loads(listed.stdout) == {"outcome": "value", "type": "list", "value": [1, 2.0, "é"], "message": None}
 
 
+def test_an_error_says_how_it_is_written(tmp_path: Path) -> None:
+    """As in a condition; and where facts come from is told to those who gave none."""
+    facts = tmp_path / "facts.yaml"
+    facts.write_text("user: {known: true}", encoding="utf-8")
+
+    assert (
+        run('user.zone = "x"').stderr == "error: character 11: = does not fit here; two values are compared with ==\n"
+    )
+    assert "\n  hint: facts come from a file: --facts facts.yaml\n" in run("user.zone == 'x'").stderr
+    assert run("user.zone == 'x'", "--facts", facts).stderr == "error: user.zone is absent\n"
+    assert json.loads(run("user.zone", "--json").stdout)["message"] == "user.zone is absent"
+
+
 @pytest.mark.parametrize(
     ("expression", "said"), [("1 / 0", "error: division by zero"), ("1u", "unsupported: unsigned: ")]
 )

@@ -19,6 +19,7 @@ from engine.decision.case_shape import CASE
 from engine.ruleset.check import check
 from engine.ruleset.documents import read_yaml
 from engine.ruleset.effects import FAMILIES
+from engine.ruleset.fact_types import RESERVED, ROOTS
 from engine.ruleset.formatting import FileKind, kind_of
 from engine.ruleset.issues import Issues, Severity
 from engine.ruleset.override_form import OverrideFile
@@ -94,6 +95,9 @@ def test_every_field_is_explained(name: str) -> None:
     assert silent == []
 
 
+_ASIDE = ("if", "contains", "dependentSchemas")
+
+
 def properties(schema: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give every field of a schema with its path; conditions of other fields aside."""
     if isinstance(schema, list):
@@ -105,7 +109,7 @@ def properties(schema: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 for field, below in part.items():
                     yield f"{path}.{field}", below
                     yield from properties(below, f"{path}.{field}")
-            elif name not in ("if", "contains") and not (name in ("then", "else") and "$ref" not in str(part)):
+            elif name not in _ASIDE and not (name in ("then", "else") and "$ref" not in str(part)):
                 yield from properties(part, f"{path}.{name}" if name == "$defs" else path)
 
 
@@ -152,7 +156,7 @@ def test_rule_files_have_the_fields_that_are_read(family: str) -> None:
     schema, name = SCHEMAS[family], family.capitalize()
     rule, table = schema["$defs"][f"{name}Rule"], schema["$defs"][f"{name}Table"]
     assert schema["properties"].keys() == RulesFile.model_fields.keys()
-    assert rule["properties"].keys() == RuleForm.model_fields.keys()
+    assert rule["properties"].keys() - {"table"} == RuleForm.model_fields.keys()
     assert table["properties"].keys() == TableForm.model_fields.keys()
     assert rule["properties"]["then"]["properties"].keys() == THENS[family].model_fields.keys()
     assert SCHEMAS["override"]["properties"].keys() == OverrideFile.model_fields.keys()
@@ -253,6 +257,94 @@ def test_cases_as_a_whole(text: str, good: bool) -> None:
 def test_files_as_a_whole(schema: str, text: str, good: bool) -> None:
     """Bounds that no golden case shows: what may be left out, what texts may look like, what tables may leave open."""
     assert refused(schema, text) is not good
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "told"),
+    [
+        ("routing", "{family: routing, rules: [{id: a, then: {concurrent: [s], supplement: [s]}}]}", ""),
+        ("routing", "{family: routing, rules: [{id: a, then: {concurrent: [sms, sms]}}]}", ""),
+        ("routing", "{family: routing, rules: [{id: a, then: {}}]}", "concurrent, supplement, distribute"),
+        ("routing", "{family: routing, rules: [{id: a, then: {supplement: [{channel: s, wait: 60}]}}]}", "60s, 30m"),
+        (
+            "budget",
+            "{family: budget, rules: [{id: a, then: {charge: {account: '{Line}', amount: 1, unit: CNY}}}]}",
+            "line",
+        ),
+        (
+            "budget",
+            "{family: budget, rules: [{id: a, then: {charge: {account: a, amount: 0.5, unit: COUNT}}}]}",
+            "whole",
+        ),
+        ("breaker", "{family: breaker, rules: [{id: a, then: {set: {state: SLOW}}}]}", "speed: 0.5"),
+        ("breaker", "{family: breaker, rules: [{id: a, then: {set: {state: PAUSED, speed: 0.5}}}]}", ""),
+        ("facts", "{channels: {sms: }, facts: {content.length: {doc: x}}}", ""),
+        ("facts", "{channels: {sms: }, facts: {message.category: {values: [a]}}}", ""),
+        ("facts", "{channels: {sms: }, facts: {message.params.n: {type: int, values: [a]}}}", "only a string"),
+    ],
+)
+def test_a_mistake_is_told_in_words(schema: str, text: str, told: str) -> None:
+    """What several fields say together is refused, and an editor shows how it is written."""
+    errors = list(validator(schema).iter_errors(value_of(text)))
+    assert errors
+    assert told in " ".join(words_of(error) for error in errors)
+
+
+def words_of(error: Any) -> str:
+    """Return what an editor shows about an error: the words of the schemas that it comes from."""
+    below = " ".join(words_of(one) for one in error.context or ())
+    return f"{dict(error.schema).get('errorMessage', '') if isinstance(error.schema, dict) else ''} {below}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{family: budget, rules: [{id: a, then: {charge: {amount: 0.5}}, table: tables/a.csv}]}",
+        "{family: budget, rules: [{id: a, then: {charge: {account: '{line}/a', amount: 2, unit: COUNT}}}]}",
+        "{family: budget, rules: [{id: a, then: {charge: {account: '{line}/a', amount: 0.5, unit: CNY}}}]}",
+    ],
+)
+def test_what_fields_say_together_leaves_right_ones_alone(text: str) -> None:
+    """An amount is not taken for one in COUNT while a table's columns may still say the unit."""
+    assert not refused("budget", text)
+
+
+def test_what_begins_an_entry_is_offered_whatever_it_becomes() -> None:
+    """An entry that says nothing yet is taken for a rule, with the fields that make it a table or a removal."""
+    rule = SCHEMAS["override"]["$defs"]["RoutingRule"]["properties"]
+    assert {"table", "remove", "replaces"} <= rule.keys()
+    assert "table" in SCHEMAS["routing"]["$defs"]["RoutingRule"]["properties"]
+    for name in ("override", "routing"):
+        conditions = [one["if"] for one in walk(SCHEMAS[name]) if "if" in one and "$ref" in str(one.get("else"))]
+        assert conditions
+        assert all(one["type"] == "object" for one in conditions)
+
+
+def test_every_word_to_choose_from_says_what_it_means() -> None:
+    """Beside each word of an enumeration stands its meaning, in the same order."""
+    found = [one for schema in SCHEMAS.values() for one in walk(schema) if "enum" in one and one is not None]
+    plain = [one for one in found if "enumDescriptions" not in one and "propertyNames" not in one]
+    assert all(len(one["enumDescriptions"]) == len(one["enum"]) for one in found if "enumDescriptions" in one)
+    assert {str(one["enum"][0]) for one in plain} == {min({*RESERVED, *ROOTS})}  # names that may not be taken
+
+
+def walk(schema: Any) -> Iterator[dict[str, Any]]:
+    """Give every part of a schema that is a group of keywords."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from walk(one)
+    elif isinstance(schema, dict):
+        yield schema
+        for part in schema.values():
+            yield from walk(part)
+
+
+def test_what_an_editor_offers_is_right() -> None:
+    """Each value that a schema offers is one that it takes."""
+    offered = [one for schema in SCHEMAS.values() for one in walk(schema) if isinstance(one.get("examples"), list)]
+    assert any("pattern" in one for one in offered)
+    for one in offered:
+        assert all(Draft202012Validator(one).is_valid(value) for value in one["examples"])
 
 
 def test_the_command_lists_prints_and_refuses() -> None:

@@ -28,7 +28,12 @@ def told_of(text: str) -> tuple[str, str]:
         ("now.local_hour = 8", "=", "two values are compared with =="),
         ("now.local_hour >= 8:00", ":", "an hour is a number, 0 to 23"),
         ("now.local_hour >= 8h", "h", "an hour is a number, 0 to 23"),
-        ("message.params.amount > 5 CNY", "CNY", "two questions are joined by && (and) or || (or)"),
+        ("message.params.amount > 5 CNY", "CNY", "a number stands alone, without a unit or a currency"),
+        ("message.params.amount > 5000元", "元", "a number stands alone, without a unit or a currency"),
+        ("provider.window.error_rate > 20% && x", "&&", "a share is written 0.2, not 20 %"),
+        ("if user.known", "user", "leave if out: a condition says when by itself"),
+        ("user.known； user.known", "；", "a full-width sign; use its ASCII form"),
+        ("message.line == «a»", "«", 'texts stand in straight quotes: "…"'),
         ("not user.known", "user", "not is written !, as in !user.known"),
         ("has message.scene", "message", "what is asked for stands in brackets: has(message.scene)"),
         (
@@ -46,6 +51,11 @@ def told_of(text: str) -> tuple[str, str]:
 def test_a_first_way_to_write_it_is_put_right(text: str, sign: str, hint: str) -> None:
     """What people write who know mathematics, English or a spreadsheet is answered with how it is written here."""
     assert told_of(text) == (sign, hint)
+
+
+def test_a_share_at_the_end_is_put_right() -> None:
+    """In a condition that ends with a per cent sign the next number is not what is missing."""
+    assert told_of("provider.window.error_rate > 20%")[1] == "a share is written 0.2, not 20 %"
 
 
 def test_a_long_text_takes_no_long_time() -> None:

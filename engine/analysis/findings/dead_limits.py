@@ -7,17 +7,28 @@ the n next. When both windows are the calendar day, or both limits see the very 
 it is max(A). Touches that are min_interval apart are bounded by that too. So B is dead when its max is that or more.
 
 A limit of the message stands before one of a step as well, where the step goes at once: where no supplement wants its
-channel. Where all this does not prove a limit dead, nothing is said of it.
+channel. Several limits of which one always applies where B does let at most the sum of their bounds pass. What is
+dropped or held, and a channel that is excluded, counts nothing, so nothing has to apply there. Where all this does not
+prove a limit dead, nothing is said of it.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from engine.analysis.findings.inquiry import Inquiry, listed
-from engine.analysis.formulas import Not
-from engine.ruleset.effects import Limit, Route
+from engine.analysis.findings.touches import (
+    Fixed,
+    applies_inside,
+    is_same,
+    may_count,
+    may_go_later,
+    most_under_one_key,
+    needed,
+)
+from engine.ruleset.effects import Limit
 from engine.ruleset.rules import Rule
 
 LONGEST_DAY_MS: Final = 25 * 3_600_000
@@ -31,11 +42,16 @@ Limits = list[tuple[Rule, Limit]]
 def check_limits(inquiry: Inquiry) -> None:
     """Look at every limit by itself, among those of its name, and against all others."""
     rules = [rule for rule in inquiry.ruleset.rules if rule.index not in inquiry.never]
-    limits = [(rule, rule.effect) for rule in rules if isinstance(rule.effect, Limit)]
+    limits = [(rule, rule.effect) for rule in rules if isinstance(rule.effect, Limit) and not _only_counts(rule.effect)]
     for rule, limit in limits:
         _check_itself(inquiry, rule, limit, _sharing(rule, limit, limits))
-        if not _check_name(inquiry, rule, limit, limits):
-            _check_others(inquiry, rule, limit, limits)
+        if not _check_name(inquiry, rule, limit, limits) and not _check_others(inquiry, rule, limit, limits):
+            _check_together(inquiry, rule, limit, limits)
+
+
+def _only_counts(limit: Limit) -> bool:
+    """Whether a limit refuses nothing by what it says itself, which every load tells."""
+    return limit.max is None and not limit.min_interval_ms
 
 
 def _sharing(rule: Rule, limit: Limit, limits: Limits) -> Limits:
@@ -67,7 +83,7 @@ def _check_name(inquiry: Inquiry, rule: Rule, limit: Limit, limits: Limits) -> b
         if its.name == limit.name and other is not rule and _at_least_as_strict(its, limit)
         and (not _at_least_as_strict(limit, its) or other.index < rule.index)
     ]  # fmt: skip
-    if not stricter or not _applies_inside(inquiry, rule, stricter):
+    if not stricter or not applies_inside(inquiry, rule, stricter):
         return False
     text = f"this limit never counts: whenever it applies, {listed(stricter)} of the same name is as strict or stricter"
     _report(inquiry, rule, stricter, text, "remove it, or narrow the other")
@@ -80,50 +96,59 @@ def _at_least_as_strict(a: Limit, b: Limit) -> bool:
     return (by_max or a.max == b.max) and a.min_interval_ms >= b.min_interval_ms and drops
 
 
-def _check_others(inquiry: Inquiry, rule: Rule, limit: Limit, limits: Limits) -> None:
-    counting = [(rule, limit), *_sharing(rule, limit, limits)]
+def _check_others(inquiry: Inquiry, rule: Rule, limit: Limit, limits: Limits) -> bool:
+    """Tell a limit that one of another name leaves nothing to refuse."""
+    sharing = _sharing(rule, limit, limits)
+    counting = [(one, its, Fixed(inquiry, one)) for one, its in [(rule, limit), *sharing]]
     for other, its in limits:
         if its.name == limit.name or not _is_dead(its, limit, True):
             continue
-        if not all(_counts_all_of(inquiry, other, its, one, one_limit) for one, one_limit in counting):
+        if not all(_counts_all_of(inquiry, other, its, *one) for one in counting):
             continue
-        alone = len(counting) == 1 and not _sharing(other, its, limits)
-        alike = alone and its.per == limit.per and its.channel == limit.channel and other.per_step is rule.per_step
-        same = alike and _applies_inside(inquiry, other, [rule])
-        if same and other.index > rule.index and _is_dead(limit, its, True):
-            continue  # two that are the same: the later one is told of
+        alone = not sharing and not _sharing(other, its, limits)
+        same = alone and is_same(inquiry, other, its, *counting[0])
+        # Of two that are the same the later one is told of.
+        twice = same and other.index > rule.index and _is_dead(limit, its, True)
+        if twice and _counts_all_of(inquiry, rule, limit, other, its, Fixed(inquiry, other)):
+            continue
         if _is_dead(its, limit, same):
             text = f'this limit never refuses: "{other.id}" counts the same messages and refuses first'
             _report(inquiry, rule, [other], text, "lower its max, lengthen its window, or remove it")
-            return
-
-
-def _counts_all_of(inquiry: Inquiry, other: Rule, its: Limit, rule: Rule, limit: Limit) -> bool:
-    """Whether every touch that one limit counts under a key is counted by the other under one of its keys."""
-    if its.channel not in (None, limit.channel) or not set(its.per) <= set(limit.per):
-        return False
-    if other.per_step and not rule.per_step:
-        return False
-    if not _applies_inside(inquiry, rule, [other]):
-        return False
-    return other.per_step is rule.per_step or not _may_go_later(inquiry, rule, limit)
-
-
-def _may_go_later(inquiry: Inquiry, rule: Rule, limit: Limit) -> bool:
-    """Whether a step that a limit counts may go later than its message was decided."""
-    for route in inquiry.routing:
-        assert isinstance(route.effect, Route)
-        if route.effect.strategy == "SUPPLEMENT":
-            wanted = [choice.channel for choice in route.effect.choices if limit.channel in (None, choice.channel)]
-            reached = inquiry.reached[route.index]
-            if any(
-                inquiry.space.is_possible(
-                    reached, inquiry.match(rule, channel if inquiry.space.is_asked_of_channels(rule) else "")
-                )
-                for channel in wanted
-            ):
-                return True
+            return True
     return False
+
+
+def _check_together(inquiry: Inquiry, rule: Rule, limit: Limit, limits: Limits) -> None:
+    """Tell a limit beside which one of several others always applies, that together let no more pass."""
+    if limit.max is None or limit.min_interval_ms or _sharing(rule, limit, limits):
+        return
+    fixed = Fixed(inquiry, rule)
+    able = [
+        (other, its) for other, its in limits if its.name != limit.name and may_count(other, its, rule, limit, fixed)
+    ]
+    bounds = {other.index: _most(its, limit) for other, its in able if limit.hold or not its.hold}
+    few = [index for index, most in bounds.items() if most <= limit.max]
+    # The first are the first to be left out, if the others suffice.
+    others = [inquiry.ruleset.rules[index] for index in sorted(few, key=lambda index: (-bounds[index], index))]
+    if len(others) < 2 or not applies_inside(inquiry, rule, others):
+        return
+    enough = needed(inquiry, rule, others)
+    at_once = all(other.per_step is rule.per_step for other in enough) or not may_go_later(inquiry, rule, limit)
+    if at_once and most_under_one_key(inquiry, limit, {one.index: bounds[one.index] for one in enough}) <= limit.max:
+        text = f"this limit never refuses: {listed(enough)} together count the same messages and refuse first"
+        _report(inquiry, rule, enough, text, "lower its max, lengthen its window, or remove it")
+
+
+def _most(a: Limit, b: Limit) -> int:
+    """The most touches that A lets pass within one window of B, as far as is known."""
+    return max(0, min(_most_touches(a, b, False), default=sys.maxsize))
+
+
+def _counts_all_of(inquiry: Inquiry, other: Rule, its: Limit, rule: Rule, limit: Limit, fixed: Fixed) -> bool:
+    """Whether every touch that one limit counts under a key is counted by the other under one of its keys."""
+    if not may_count(other, its, rule, limit, fixed) or not applies_inside(inquiry, rule, [other]):
+        return False
+    return other.per_step is rule.per_step or not may_go_later(inquiry, rule, limit)
 
 
 def _is_dead(a: Limit, b: Limit, same: bool) -> bool:
@@ -162,20 +187,6 @@ def _windows(span: int, window: int) -> int:
     return -(-span // window)
 
 
-def _applies_inside(inquiry: Inquiry, rule: Rule, others: list[Rule]) -> bool:
-    """Whether one of the others applies wherever this one does, on every channel that it counts."""
-    assert isinstance(rule.effect, Limit)
-    asked = inquiry.space.is_asked_of_channels
-    channels: Sequence[str] = ("",)
-    if asked(rule) or any(map(asked, others)):
-        channels = (rule.effect.channel,) if rule.effect.channel else inquiry.ruleset.channels
-    for channel in channels:
-        cover = [inquiry.match(other, channel if asked(other) else "") for other in others]
-        if inquiry.space.is_possible(inquiry.match(rule, channel if asked(rule) else ""), *map(Not, cover)):
-            return False
-    return True
-
-
-def _report(inquiry: Inquiry, rule: Rule, others: list[Rule], text: str, hint: str) -> None:
+def _report(inquiry: Inquiry, rule: Rule, others: Sequence[Rule], text: str, hint: str) -> None:
     related = [inquiry.related(other, "refuses first") for other in others[:5]]
     inquiry.issues.warning("dead-limit", inquiry.place(rule, "then", "limit"), text, hint, related=related)

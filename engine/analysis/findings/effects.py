@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.analysis.findings.inquiry import Inquiry, listed
+from engine.analysis.findings.inquiry import Inquiry, holds_all, listed
 from engine.analysis.formulas import Formula, Not, all_of
 from engine.ruleset.effects import Charge, Drop, Exclude, Hold, Limit, channels_of
 from engine.ruleset.rules import Rule
@@ -13,24 +13,32 @@ from engine.ruleset.rules import Rule
 def check_effects(inquiry: Inquiry) -> None:
     """Look at every rule of interception, fatigue and budget."""
     for rule in inquiry.ruleset.rules:
-        if rule.index in inquiry.never:
+        if rule.index in inquiry.never or (rule.family == "interception" and _is_covered(inquiry, rule)):
             continue
-        if rule.family == "interception":
-            _check_covered(inquiry, rule)
         if rule.family in ("interception", "fatigue", "budget") and not isinstance(rule.effect, Drop):
             _check_shows(inquiry, rule)
 
 
 def _check_shows(inquiry: Inquiry, rule: Rule) -> None:
     """Tell an effect on channels that no message it is for could use."""
-    ways = [all_of(inquiry.match(rule, channel), inquiry.routed[wanted]) for channel, wanted in _ways(inquiry, rule)]
+    ways = [
+        all_of(inquiry.match(rule, channel), _way(inquiry, rule, wanted)) for channel, wanted in _ways(inquiry, rule)
+    ]
     if any(inquiry.space.is_possible(way) for way in ways):
         return
     where = f"by {' or '.join(channels_of(rule.effect))}" if channels_of(rule.effect) else "at all"
     text = f"no message that this rule is for can be sent {where}, so it never has an effect"
-    hint = "routing sends these messages another way, or interception drops them: mend the condition or the channel"
+    hint = "routing sends these messages another way, or interception stops them: mend the condition or the channel"
     code, part = ("dead-limit", "limit") if isinstance(rule.effect, Limit) else ("no-effect", _WORDS[type(rule.effect)])
     inquiry.issues.warning(code, inquiry.place(rule, "then", part), text, hint)
+
+
+def _way(inquiry: Inquiry, rule: Rule, channel: str) -> Formula:
+    """Where an effect on this channel would show; that of an interception rule also when a step is decided again."""
+    if isinstance(rule.effect, Limit | Charge):
+        return inquiry.counted[channel]
+    candidate = inquiry.candidates[channel]
+    return candidate if holds_all(rule) else all_of(candidate, Not(inquiry.held))
 
 
 _WORDS = {Hold: "hold", Exclude: "exclude", Charge: "charge"}
@@ -45,22 +53,33 @@ def _ways(inquiry: Inquiry, rule: Rule) -> list[tuple[str, str]]:
     return [(channel, channel) for channel in asked if not named or channel in named]
 
 
-def _check_covered(inquiry: Inquiry, rule: Rule) -> None:
+def _is_covered(inquiry: Inquiry, rule: Rule) -> bool:
     """Tell an interception rule whose every message is dropped anyway, or intercepted alike by others."""
     others = [other for other in inquiry.ruleset.rules if other.family == rule.family and _meet(inquiry, other, rule)]
     drops = [other for other in others if isinstance(other.effect, Drop) and _may_cover(inquiry, other, rule)]
-    if drops and _inside(inquiry, rule, drops):
-        text = f"this rule changes nothing: {listed(drops)} drops every message that it matches"
-        _report(inquiry, rule, drops, text)
-        return
     alike = [
         other
         for other in others
         if other.effect == rule.effect and other.scope is rule.scope and _may_cover(inquiry, other, rule)
-    ]  # fmt: skip
-    if alike and _inside(inquiry, rule, alike):
-        text = f"this rule changes nothing: {listed(alike)} asks the same for every message that it matches"
-        _report(inquiry, rule, alike, text)
+    ]
+    ways = ((drops, "drops", "drop", "every message"), (alike, "asks", "ask", "the same for every message"))
+    for covering, one, several, what in ways:
+        if covering and _inside(inquiry, rule, covering):
+            needed = _needed(inquiry, rule, covering)
+            verb = one if len(needed) == 1 else f"together {several}"
+            text = f"this rule changes nothing: {listed(needed)} {verb} {what} that it matches"
+            _report(inquiry, rule, needed, text)
+            return True
+    return False
+
+
+def _needed(inquiry: Inquiry, rule: Rule, others: Sequence[Rule]) -> list[Rule]:
+    """As few of the others as together match wherever this one does."""
+    needed: set[int] = set()
+    for channel in inquiry.channels(rule):
+        refused = [Not(_matching(inquiry, other, channel)) for other in others]
+        needed.update(inquiry.space.core(inquiry.match(rule, channel), refused))
+    return [others[place] for place in sorted(needed)]
 
 
 def _meet(inquiry: Inquiry, other: Rule, rule: Rule) -> bool:
@@ -89,12 +108,14 @@ def _may_cover(inquiry: Inquiry, other: Rule, rule: Rule) -> bool:
 def _inside(inquiry: Inquiry, rule: Rule, others: Sequence[Rule]) -> bool:
     """Whether some of the others match wherever this one does, on every channel it is asked of."""
     for channel in inquiry.channels(rule):
-        cover: list[Formula] = [
-            inquiry.match(other, channel if inquiry.space.is_asked_of_channels(other) else "") for other in others
-        ]
+        cover = [_matching(inquiry, other, channel) for other in others]
         if inquiry.space.is_possible(inquiry.match(rule, channel), *map(Not, cover)):
             return False
     return True
+
+
+def _matching(inquiry: Inquiry, other: Rule, channel: str) -> Formula:
+    return inquiry.match(other, channel if inquiry.space.is_asked_of_channels(other) else "")
 
 
 def _report(inquiry: Inquiry, rule: Rule, others: Sequence[Rule], text: str) -> None:

@@ -70,7 +70,7 @@ def _left(inquiry: Inquiry, table: Table, rules: list[Rule], channel: str = "") 
     if table.family == "routing":
         parts += [Not(inquiry.match(other)) for other in inquiry.routing if other.index < rules[0].index]
     if table.family != "interception":
-        parts.append(Not(inquiry.dropped))
+        parts += [Not(inquiry.dropped), Not(inquiry.held)]
     return all_of(*parts)
 
 

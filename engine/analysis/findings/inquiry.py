@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
-from engine.analysis.formulas import NEVER, Condition, Formula, Not, Some, all_of, any_of
+from engine.analysis.formulas import NEVER, Condition, Formula, Holds, Not, Some, all_of, any_of
 from engine.analysis.situation import given_of
 from engine.analysis.space import Answer, Found, Space, Undecided
 from engine.ruleset.compile import RuleSet
-from engine.ruleset.effects import Drop, Route, channels_of
+from engine.ruleset.effects import Drop, Exclude, Hold, Route, channels_of
+from engine.ruleset.expressions import walk
+from engine.ruleset.fact_types import Scope
 from engine.ruleset.issues import Issues, Related
 from engine.ruleset.reading import point
 from engine.ruleset.rules import Parsed, Rule
 from engine.ruleset.source import Span
+from engine.ruleset.syntax import Call, Expr, Fact
+
+_FOREVER = ("message.", "content.")
+"""What facts of a message begin with that are the same whenever it is decided."""
 
 
 class Inquiry:
@@ -27,8 +33,14 @@ class Inquiry:
         self.routing = [rule for rule in ruleset.rules if rule.family == "routing"]
         self.never: set[int] = set()
         """The indexes of rules that were told never to match: nothing else is said of them."""
+        self.unreached: set[int] = set()
+        """The indexes of routing rules that were told never to decide."""
         self.open: set[int] = set()
         """The indexes of rules of which it was said that it cannot be told whether they match at all."""
+        self.shown: set[frozenset[int]] = set()
+        """Questions to which a message said yes, as the literals of their ways."""
+        self.touches: dict[tuple[int, str], Formula] = {}
+        """By the index of a limit's rule and a channel, or none: where it counts a touch."""
         self.open_questions = 0
         """How many questions stayed open so far."""
 
@@ -80,8 +92,15 @@ class Inquiry:
     @cached_property
     def dropped(self) -> Formula:
         """An interception rule drops the message."""
-        drops = [rule for rule in self.ruleset.rules if isinstance(rule.effect, Drop)]
-        return Some(tuple(self.match(rule) for rule in drops)) if drops else NEVER
+        return self._one_of([rule for rule in self.ruleset.rules if isinstance(rule.effect, Drop)])
+
+    @cached_property
+    def held(self) -> Formula:
+        """An interception rule holds the message as a whole: now it is neither routed nor counted nor charged."""
+        return self._one_of([rule for rule in self.ruleset.rules if holds_all(rule)])
+
+    def _one_of(self, rules: Sequence[Rule], channel: str = "") -> Formula:
+        return Some(tuple(self.match(rule, channel) for rule in rules)) if rules else NEVER
 
     @cached_property
     def reached(self) -> dict[int, Formula]:
@@ -95,13 +114,84 @@ class Inquiry:
 
     @cached_property
     def routed(self) -> dict[str, Formula]:
-        """By channel: the message is not dropped, and the rule that decides wants this channel."""
+        """By channel: the message is neither dropped nor held, and the rule that decides wants this channel."""
+        return self._by_channel(lambda rule, _: [self.reached[rule.index]])
+
+    @cached_property
+    def candidates(self) -> dict[str, Formula]:
+        """By channel: the message is not dropped, and the channel may be one of its candidates, now or later.
+
+        A step may be decided again long after its route was, when the clock, the user or a channel is otherwise; only
+        what a routing rule asks of the message itself is still so.
+        """
+        made = self._by_channel(lambda rule, _: [self._once_reached[rule.index]], self.dropped)
+        return made
+
+    @cached_property
+    def counted(self) -> dict[str, Formula]:
+        """By channel: a step by it may be counted and charged, when it is routed or when its turn comes."""
+        made: dict[str, Formula] = {}
+        later = self._by_channel(lambda rule, place: [self._once_reached[rule.index]] if _follows(rule, place) else [])
+        for channel, ways in later.items():
+            bars = [rule for rule in self.ruleset.rules if _bars(rule, channel)]
+            made[channel] = all_of(Some((self.routed[channel], ways)), Not(self._one_of(bars, channel)))
+        return made
+
+    def _by_channel(
+        self, ways: Callable[[Rule, int], list[Formula]], stopped: Formula | None = None
+    ) -> dict[str, Formula]:
+        """Put together by channel what stands for the routing rules that want it, each with its place in the route."""
         by_channel: dict[str, list[Formula]] = {channel: [] for channel in self.ruleset.channels}
         for rule in self.routing:
-            assert isinstance(rule.effect, Route)
-            for channel in dict.fromkeys(channels_of(rule.effect)):
-                by_channel[channel].append(self.reached[rule.index])
-        return {name: all_of(Some(tuple(ways)), Not(self.dropped)) for name, ways in by_channel.items()}
+            for place, channel in enumerate(channels_of(rule.effect)):
+                by_channel[channel] += ways(rule, place)
+        bars = Some((self.dropped, self.held)) if stopped is None else stopped
+        return {channel: all_of(Some(tuple(found)), Not(bars)) for channel, found in by_channel.items()}
+
+    @cached_property
+    def _once_reached(self) -> dict[int, Formula]:
+        """By the index of a routing rule: what is still so of a message that it once decided."""
+        made: dict[int, Formula] = {}
+        before: list[Formula] = []
+        for rule in self.routing:
+            parts = [Holds(Condition(part)) for part in _conjuncts(rule.when) if _is_forever(part)]
+            made[rule.index] = all_of(*parts, *before)
+            if rule.when is None or _is_forever(rule.when):
+                before.append(Not(self.match(rule)))
+        return made
+
+
+def holds_all(rule: Rule) -> bool:
+    """Whether a rule holds messages as a whole, and not single channels."""
+    return isinstance(rule.effect, Hold) and not rule.effect.channels and rule.scope is not Scope.CHANNEL
+
+
+def _bars(rule: Rule, channel: str) -> bool:
+    """Whether a rule excludes or holds this channel where it matches."""
+    if not isinstance(rule.effect, Hold | Exclude) or holds_all(rule):
+        return False
+    return not rule.effect.channels or channel in rule.effect.channels
+
+
+def _follows(rule: Rule, place: int) -> bool:
+    """Whether a step of a route is decided when its turn comes, and not before."""
+    assert isinstance(rule.effect, Route)
+    return rule.effect.strategy == "SUPPLEMENT" and place > 0
+
+
+def _conjuncts(expr: Expr | None) -> Iterator[Expr]:
+    """What a condition joins by `&&`; itself if it joins nothing so."""
+    if isinstance(expr, Call) and expr.op == "&&":
+        for arg in expr.args:
+            yield from _conjuncts(arg)
+    elif expr is not None:
+        yield expr
+
+
+def _is_forever(expr: Expr) -> bool:
+    """Whether a condition reads only what is the same whenever the message is decided."""
+    facts = [node.path for node in walk(expr) if isinstance(node, Fact)]
+    return bool(facts) and all(path.startswith(_FOREVER) for path in facts)
 
 
 def listed(rules: Sequence[Rule], most: int = 3) -> str:

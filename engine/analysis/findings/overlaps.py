@@ -7,13 +7,14 @@ different facts, one of them was given precedence: a note.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Final
 
-from engine.analysis.findings.inquiry import Inquiry, listed
-from engine.analysis.formulas import Formula, Not, all_of
-from engine.analysis.space import Answer, Found, Never
+from engine.analysis.findings.inquiry import Inquiry
+from engine.analysis.findings.precedence import tell_precedence
+from engine.analysis.formulas import NEVER, Formula, Not, all_of
+from engine.analysis.space import Found
 from engine.ruleset.expressions import walk
 from engine.ruleset.issues import MAX_ISSUES
 from engine.ruleset.rules import Rule
@@ -26,49 +27,35 @@ MOST_OPEN: Final = 20
 
 def check_overlaps(inquiry: Inquiry) -> None:
     """Look at the rows of every table, and at the routing rules beside each other."""
-    tables = {row.rule: table for table in inquiry.parsed.tables for row in table.rows if row.rule is not None}
     for table in inquiry.parsed.tables:
         _check_table(inquiry, table)
-    most_open = inquiry.open_questions + MOST_OPEN
+    given: list[tuple[Rule, list[Rule]]] = []
+    most_open, told = inquiry.open_questions + MOST_OPEN, 0
+    for rule, others in _pairs(inquiry):
+        mistaken = [other for other in others if not _is_precedence(inquiry, rule, other)]
+        given.append((rule, [other for other in others if other not in mistaken]))
+        for other in mistaken:
+            told += _report(inquiry, "overlap", rule, other, severe=False)
+            if told > MAX_ISSUES or inquiry.open_questions > most_open:
+                text = "not all pairs of routing rules were compared, since what was found before is more than enough"
+                inquiry.issues.note("undecided", inquiry.place(rule), text, "mend what is told, and check again")
+                return
+    tell_precedence(inquiry, given)
+
+
+def _pairs(inquiry: Inquiry) -> Iterator[tuple[Rule, list[Rule]]]:
+    """Give each routing rule with the later ones that it shares messages with, but for rows of one table."""
+    tables = {row.rule: table for table in inquiry.parsed.tables for row in table.rows if row.rule is not None}
     for place, rule in enumerate(inquiry.routing):
-        others = [
-            other
-            for other in inquiry.routing[place + 1 :]
-            if tables.get(other.index) is None or tables.get(other.index) is not tables.get(rule.index)
-        ]
-        if _is_enough(inquiry, most_open):
-            text = "not all pairs of routing rules were compared, since what was found before is more than enough"
-            inquiry.issues.note("undecided", inquiry.place(rule), text, "mend what is told, and check again")
-            return
-        _check_rule(inquiry, rule, _in_part(inquiry, rule, others), most_open)
+        table = tables.get(rule.index)
+        others = [o for o in inquiry.routing[place + 1 :] if table is None or tables.get(o.index) is not table]
+        yield rule, list(_in_part(inquiry, rule, others))
 
 
-def _is_enough(inquiry: Inquiry, most_open: int) -> bool:
-    """Whether more is told than is listed, or so much stayed open that going on would only take time."""
-    return len(inquiry.issues) > MAX_ISSUES or inquiry.open_questions > most_open
-
-
-def _check_rule(inquiry: Inquiry, rule: Rule, others: Iterator[Rule], most_open: int) -> None:
-    # A rule of an override stands before the common ones by what overrides mean.
-    is_special = inquiry.parsed.places[rule.index].is_special
-    rest: list[Rule] = []
-    for other in others:
-        if _is_enough(inquiry, most_open):
-            break
-        if is_special or _facts(other) != _facts(rule):
-            rest.append(other)
-        else:
-            _report(inquiry, "overlap", rule, other, severe=False)
-    answer: Answer = Never()
-    while rest and not isinstance(answer, Found) and inquiry.open_questions <= most_open:
-        answer = inquiry.space.ask(all_of(inquiry.reached[rule.index], inquiry.match(rest[0])))
-        if not isinstance(answer, Found):
-            inquiry.undecided(rest.pop(0), f'it matches messages of "{rule.id}"', answer)
-    if rest and isinstance(answer, Found):
-        text = f"some messages match this rule and {listed(rest)} too; this one stands first and decides"
-        hint = "nothing to do if it is meant to have precedence; else put it behind"
-        related = [inquiry.related(other, "matches some of its messages") for other in rest[:5]]
-        inquiry.issues.note("overlap", inquiry.place(rule), text, hint, inquiry.witness(answer), related)
+def _is_precedence(inquiry: Inquiry, rule: Rule, other: Rule) -> bool:
+    """Whether one rule was given precedence: a rule of an override stands before the common ones by what overrides
+    mean, and rules about different facts are not two ranges of one."""
+    return inquiry.parsed.places[rule.index].is_special or _facts(other) != _facts(rule)
 
 
 def _check_table(inquiry: Inquiry, table: Table) -> None:
@@ -86,10 +73,7 @@ def _check_table(inquiry: Inquiry, table: Table) -> None:
 
 
 def _together(inquiry: Inquiry, rule: Rule, other: Rule) -> bool:
-    return any(
-        inquiry.space.is_possible(inquiry.match(rule, channel), inquiry.match(other, channel))
-        for channel in dict.fromkeys((*inquiry.channels(rule), *inquiry.channels(other)))
-    )
+    return any(inquiry.space.is_possible(way) for way in _meetings(inquiry, rule, other))
 
 
 def _in_part(inquiry: Inquiry, rule: Rule, others: Sequence[Rule]) -> Iterator[Rule]:
@@ -98,19 +82,18 @@ def _in_part(inquiry: Inquiry, rule: Rule, others: Sequence[Rule]) -> Iterator[R
     reached = inquiry.reached[rule.index]
     for other in others:
         theirs = inquiry.match(other)
-        if other.effect == rule.effect or not possible(reached, theirs):
+        if other.effect == rule.effect or other.index in inquiry.unreached or not possible(reached, theirs):
             continue
         if possible(mine, Not(theirs)) and possible(theirs, Not(mine)):
             yield other
 
 
-def _report(inquiry: Inquiry, code: str, rule: Rule, other: Rule, severe: bool) -> None:
+def _report(inquiry: Inquiry, code: str, rule: Rule, other: Rule, severe: bool) -> bool:
     """Tell two rules that match one message, with the message; without one it is not known to be so."""
-    both = _both(inquiry, rule, other)
-    answer = inquiry.space.ask(both)
+    answer = inquiry.space.ask(_both(inquiry, rule, other))
     inquiry.undecided(other, f'it matches messages of "{rule.id}"', answer)
     if not isinstance(answer, Found):
-        return
+        return False
     text = f'this rule and "{rule.id}" on line {rule.line} match the same message and ask for different things'
     if not severe:
         text += f'; "{rule.id}" stands first and decides'
@@ -120,17 +103,25 @@ def _report(inquiry: Inquiry, code: str, rule: Rule, other: Rule, severe: bool) 
     report = inquiry.issues.error if severe else inquiry.issues.warning
     related = [inquiry.related(rule, "matches the message too")]
     report(code, inquiry.place(other), text, hint, inquiry.witness(answer), related)
+    return True
 
 
 def _both(inquiry: Inquiry, rule: Rule, other: Rule) -> Formula:
+    """Both match; the first of the ways that may be, and of these one that is seen when the message is handed in."""
     first = inquiry.reached.get(rule.index)
     if first is not None:
         return all_of(first, inquiry.match(other))
-    channels = dict.fromkeys((*inquiry.channels(rule), *inquiry.channels(other)))
-    channel = next(
-        (c for c in channels if inquiry.space.is_possible(inquiry.match(rule, c), inquiry.match(other, c))), ""
-    )
-    return all_of(inquiry.match(rule, channel), inquiry.match(other, channel))
+    ways = [*_meetings(inquiry, rule, other, inquiry.routed), *_meetings(inquiry, rule, other)]
+    return next((way for way in ways if inquiry.space.is_possible(way)), NEVER)
+
+
+def _meetings(
+    inquiry: Inquiry, rule: Rule, other: Rule, used: Mapping[str, Formula] | None = None
+) -> Iterator[Formula]:
+    """Both match, asked of each channel that may be a candidate if one of them is asked of channels."""
+    for channel in dict.fromkeys((*inquiry.channels(rule), *inquiry.channels(other))):
+        both = [inquiry.match(rule, channel), inquiry.match(other, channel)]
+        yield all_of(*both, (used or inquiry.candidates)[channel]) if channel else all_of(*both)
 
 
 def _facts(rule: Rule) -> frozenset[str]:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from engine.analysis.findings.condition_parts import alternatives, bounds, is_in, is_made, parts, stand_together
 from engine.analysis.findings.inquiry import Inquiry
-from engine.analysis.formulas import Condition, Formula, Holds, Not, all_of, any_of
+from engine.analysis.formulas import Condition, Fails, Formula, Holds, Not, all_of, any_of
 from engine.analysis.situation import Situation
 from engine.analysis.space import Found, Undecided
-from engine.ruleset.condition_text import ConditionText, Piece
+from engine.ruleset.condition_text import ConditionText
 from engine.ruleset.fact_types import Scope
 from engine.ruleset.rules import Rule
 from engine.ruleset.source import Span
-from engine.ruleset.syntax import Call, Expr, Literal
-from engine.ruleset.terms import key_of
+from engine.ruleset.syntax import Call, Expr
 
-_ORDER = ("<", "<=", ">", ">=")
 _NEVER_HINT = "two of its parts exclude each other; is an && meant to be an ||, or a < a >?"
 _FAILS = "%s ever fails to hold"
 _ALWAYS_HINT = "leave it out; else, is an || meant to be an &&, or a > a <?"
@@ -30,7 +29,7 @@ def parts_of(rules: Iterable[Rule], channels: Iterable[str]) -> Iterator[Conditi
     channels = tuple(channels)
     for rule in rules:
         if rule.family != "breaker" and rule.when is not None:
-            for part in _parts(rule.when):
+            for part in parts(rule.when):
                 yield from _conditions(part, rule, channels)
 
 
@@ -40,15 +39,6 @@ def _conditions(part: Expr, rule: Rule, channels: Iterable[str]) -> Iterator[Con
         return
     for channel in channels:
         yield Condition(part, Scope.CHANNEL, channel)
-
-
-def _parts(expr: Expr) -> Iterator[Expr]:
-    """The parts below the `&& || ! ?:` of a condition, and those made of them; not the whole."""
-    if isinstance(expr, Call) and expr.op in ("&&", "||", "!", "?:"):
-        for arg in expr.args:
-            if not isinstance(arg, Literal):
-                yield arg
-                yield from _parts(arg)
 
 
 def check_parts(inquiry: Inquiry) -> None:
@@ -62,44 +52,15 @@ def check_parts(inquiry: Inquiry) -> None:
             continue
         seen = [inquiry.space.ordinary]
         told = [rule.when] if _tell(inquiry, rule, rule.when, seen, when.whole) else []
-        bounds = list(_bounds(rule.when))
-        for part in _parts(rule.when):
-            is_bound = any(part is bound for bound in bounds) or _is_made(part, when)
+        ends = list(bounds(rule.when))
+        for part in parts(rule.when):
+            is_bound = any(part is end for end in ends) or is_made(part, when)
             place = when.place(part.start, part.end)
-            if not _is_in(part, told) and _tell(inquiry, rule, part, seen, place, is_bound):
+            if not is_in(part, told) and _tell(inquiry, rule, part, seen, place, is_bound):
                 told.append(part)
-        for part, beside in _alternatives(rule.when, ()):
-            if not _is_in(part, told) and _tell_beside(inquiry, rule, part, beside, when):
+        for part, beside in alternatives(rule.when):
+            if not is_in(part, told) and _tell_beside(inquiry, rule, part, beside, when):
                 told.append(part)
-
-
-def _is_in(part: Expr, told: Iterable[Expr]) -> bool:
-    return any(outer.start <= part.start and part.end <= outer.end for outer in told)
-
-
-def _bounds(expr: Expr) -> Iterator[Expr]:
-    """The comparisons beside which another, joined by `&&`, is about the same: bounds of a range written out, of which
-    one may well be that of the fact itself, as in `now.local_hour >= 0 && now.local_hour < 6`."""
-    if isinstance(expr, Call) and expr.op in ("&&", "||", "!", "?:"):
-        asked = [key_of(arg.args[0]) for arg in expr.args if isinstance(arg, Call) and arg.op in _ORDER]
-        if expr.op == "&&":
-            yield from (
-                arg for arg in expr.args
-                if isinstance(arg, Call) and arg.op in _ORDER and asked.count(key_of(arg.args[0])) > 1
-            )  # fmt: skip
-        for arg in expr.args:
-            yield from _bounds(arg)
-
-
-def _is_made(part: Expr, when: ConditionText) -> bool:
-    """Whether a part is one of several that a cell of a table was made into, such as the bounds of a range."""
-    return any(
-        piece.whole
-        and piece.start <= part.start
-        and part.end <= piece.end
-        and (part.start, part.end) != (piece.start, piece.end)
-        for piece in when.pieces
-    )
 
 
 def _tell(inquiry: Inquiry, rule: Rule, part: Expr, seen: list[Situation], place: Span, is_bound: bool = False) -> bool:
@@ -116,17 +77,27 @@ def _tell(inquiry: Inquiry, rule: Rule, part: Expr, seen: list[Situation], place
         inquiry.never.update({rule.index} if is_whole else ())
     elif not is_bound and _may(inquiry, [Not(Holds(one)) for one in conditions], seen, place, _FAILS % what) is False:
         report("always-true", place, f"{what} always holds{ever}", _ALWAYS_HINT)
+    elif _is_either(part) and not any(inquiry.space.is_possible(Fails(one)) for one in conditions):
+        text = f"{what} always holds where the facts are there that it asks about"
+        inquiry.issues.warning("always-true", place, text, _ALWAYS_HINT)
     else:
         return False
     return True
 
 
+def _is_either(part: Expr) -> bool:
+    return isinstance(part, Call) and part.op == "||"
+
+
 def _may(inquiry: Inquiry, ways: list[Formula], seen: list[Situation], place: Span, question: str) -> bool | None:
     """Whether one of these may be: False is proved; None is neither proved nor shown, and said so.
 
-    `seen` are messages that may show it.
+    `seen` are messages that may show it. What was shown of a named condition is not asked again where it is used again.
     """
     space = inquiry.space
+    asked = frozenset(map(space.encoding.literal, ways))
+    if asked in inquiry.shown:
+        return True
     possible = [way for way in ways if space.is_possible(way)]
     if possible and not any(space.is_plain(way) for way in possible):
         formula = any_of(*possible)
@@ -137,27 +108,14 @@ def _may(inquiry: Inquiry, ways: list[Formula], seen: list[Situation], place: Sp
                 return None
             elif isinstance(answer, Found):
                 seen.append(answer.situation)
+    inquiry.shown.update([asked] if possible else ())
     return bool(possible)
-
-
-def _alternatives(expr: Expr, beside: tuple[Expr, ...]) -> Iterator[tuple[Expr, tuple[Expr, ...]]]:
-    """Every part of an `||`, with all that stands beside it or around it by `&&`."""
-    if isinstance(expr, Call) and expr.op == "&&":
-        for arg in expr.args:
-            yield from _alternatives(arg, (*beside, *(other for other in expr.args if other is not arg)))
-    elif isinstance(expr, Call) and expr.op == "||":
-        for arg in expr.args:
-            yield arg, beside
-            yield from _alternatives(arg, beside)
 
 
 def _tell_beside(inquiry: Inquiry, rule: Rule, part: Expr, beside: tuple[Expr, ...], when: ConditionText) -> bool:
     """Tell an alternative that what stands beside it excludes; only what one text says itself is held against it."""
-    piece = _piece(part, when)
-    if piece is None:
-        return False
-    beside = tuple(one for one in beside if not isinstance(one, Literal) and _same(piece, _piece(one, when)))
-    if not beside or isinstance(part, Literal):
+    beside = stand_together(part, beside, when)
+    if not beside:
         return False
     ways = zip(*(map(Holds, _conditions(one, rule, inquiry.ruleset.channels)) for one in (part, *beside)), strict=True)
     if any(inquiry.space.is_possible(all_of(*way)) for way in ways):
@@ -165,13 +123,3 @@ def _tell_beside(inquiry: Inquiry, rule: Rule, part: Expr, beside: tuple[Expr, .
     text = "this alternative never holds together with what stands beside it"
     inquiry.issues.warning("never-true", when.place(part.start, part.end), text, _NEVER_HINT)
     return True
-
-
-def _piece(part: Expr, when: ConditionText) -> Piece | None:
-    """The piece that a part stands in letter by letter, if it stands in one."""
-    inside = (piece for piece in when.pieces if piece.start <= part.start and part.end <= piece.end)
-    return next((piece for piece in inside if not piece.whole), None)
-
-
-def _same(a: Piece, b: Piece | None) -> bool:
-    return b is not None and a.node is b.node

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from engine.analysis.findings.inquiry import Inquiry, listed
+from engine.analysis.findings.inquiry import Inquiry, holds_all, listed
 from engine.analysis.formulas import Formula, Not, all_of
 from engine.analysis.space import Found, Never
+from engine.ruleset.effects import Drop
 from engine.ruleset.rules import Rule
 
 
@@ -18,17 +19,32 @@ def check_routes(inquiry: Inquiry) -> None:
 
 def _is_reached(inquiry: Inquiry, place: int, rule: Rule) -> bool:
     reached = inquiry.reached[rule.index]
-    answer = inquiry.space.ask(all_of(reached, Not(inquiry.dropped)))
+    answer = inquiry.space.ask(all_of(reached, Not(inquiry.dropped), Not(inquiry.held)))
     if not isinstance(answer, Never):
         if rule.index not in inquiry.open:
             inquiry.undecided(rule, "any message reaches this rule", answer)
         return True
+    inquiry.unreached.add(rule.index)
     if inquiry.space.is_possible(reached):
-        text = "every message that reaches this rule is dropped by interception before it is routed"
-        inquiry.issues.warning("unreachable", inquiry.place(rule), text, "remove the rule, or narrow the drop")
+        _tell_stopped(inquiry, rule)
     else:
         _never_reached(inquiry, rule, inquiry.routing[:place])
     return False
+
+
+def _tell_stopped(inquiry: Inquiry, rule: Rule) -> None:
+    """Tell a rule whose messages are all dropped or held, and not for it any more when the hold is over."""
+    stopping = [other for other in inquiry.ruleset.rules if isinstance(other.effect, Drop) or holds_all(other)]
+    refused = [Not(inquiry.match(other)) for other in stopping]
+    needed = [stopping[number] for number in inquiry.space.core(inquiry.reached[rule.index], refused)]
+    words = {"drops" if isinstance(other.effect, Drop) else "holds" for other in needed}
+    verb = " or ".join(sorted(words))
+    if len(needed) > 1:
+        verb = "together " + verb.replace("drops", "drop").replace("holds", "hold")
+    text = f"this rule never decides: {listed(needed)} {verb} every message that reaches it"
+    related = [inquiry.related(other, "stops messages of it") for other in needed[:5]]
+    hint = f"remove the rule, or narrow the {'hold' if 'holds' in words else 'drop'}"
+    inquiry.issues.warning("unreachable", inquiry.place(rule), text, hint, related=related)
 
 
 def _never_reached(inquiry: Inquiry, rule: Rule, earlier: list[Rule]) -> None:
@@ -73,7 +89,7 @@ def _check_rest(inquiry: Inquiry) -> None:
     if not inquiry.routing:
         return
     last = inquiry.routing[-1]
-    left = all_of(Not(inquiry.dropped), *[Not(inquiry.match(rule)) for rule in inquiry.routing])
+    left = all_of(Not(inquiry.dropped), Not(inquiry.held), *[Not(inquiry.match(rule)) for rule in inquiry.routing])
     answer = inquiry.space.ask(left)
     inquiry.undecided(last, "every message is taken by a rule", answer)
     if isinstance(answer, Found):

@@ -21,6 +21,7 @@ from engine.analysis.formulas import (
 )
 from engine.analysis.mutation.mutant import CONDITION_KINDS, Mutant
 from engine.analysis.mutation.mutants import NOTHING
+from engine.analysis.window_rules import decides
 from engine.ruleset.effects import Drop, Route, channels_of
 from engine.ruleset.facts_schema import Scope
 from engine.ruleset.rules import Rule
@@ -37,11 +38,11 @@ class Relevance:
         self._no_drop = none_of(*(matches(rule) for rule in self._drops))
         self._reached = {channel: self._reaches(channel) for channel in channels}
 
-    def formula(self, mutant: Mutant) -> Formula | None:
-        """Return for which messages a mutant may make a difference; None of a breaker rule, which judges windows."""
+    def formula(self, mutant: Mutant) -> Formula:
+        """Return for which messages, or for a breaker rule for which windows, a mutant may make a difference."""
         rule, changed = mutant.rule, mutant.changed[0]
         if rule.family == "breaker":
-            return None
+            return self._of_windows(rule, changed)
         if mutant.kind == "order":
             other = next(one for one in self._rules if one.id != rule.id and one.id == changed.id)
             return all_of(matches(rule), matches(other), self._context(rule))
@@ -49,6 +50,12 @@ class Relevance:
             return all_of(_apart(mutant, ""), self._context(rule), self._any_channel(mutant))
         asked = [all_of(_apart(mutant, channel), self._reached[channel]) for channel in self._named(mutant)]
         return all_of(any_of(*asked), self._context(rule))
+
+    def _of_windows(self, rule: Rule, changed: Rule) -> Formula:
+        """Return for which windows one of the two decides, and not both ask the same of it."""
+        others = [one for one in self._rules if one.scope is rule.scope]
+        before, after = decides(rule, others, matches), decides(changed, others, matches)
+        return differs(before, after) if changed.effect == rule.effect else any_of(before, after)
 
     def _context(self, rule: Rule) -> Formula:
         """Return for which messages a rule has a say, if it matches."""
@@ -89,6 +96,13 @@ def matches(rule: Rule, channel: str = "") -> Formula:
         return NEVER
     of_channel = rule.scope is Scope.CHANNEL
     return Holds(Condition(rule.when, rule.scope, channel if of_channel else ""))
+
+
+def window_conditions(mutants: Iterable[Mutant], scope: Scope) -> Iterator[Condition]:
+    """Give the conditions of mutants of breaker rules, to be put into a space of the windows of one subject."""
+    for rule in (rule for mutant in mutants for rule in mutant.changed if rule.scope is scope):
+        if rule.when is not NOTHING:
+            yield Condition(rule.when, scope)
 
 
 def extra_conditions(mutants: Iterable[Mutant], channels: Sequence[str]) -> Iterator[Condition]:

@@ -10,15 +10,16 @@ from typing import Any, Final
 from engine.analysis.mutation.guesses import Guesses
 from engine.analysis.mutation.mutant import CONDITION_KINDS, Mutant
 from engine.analysis.mutation.outcomes import Expected, Outcomes, tellings
-from engine.analysis.mutation.relevance import Relevance, extra_conditions
+from engine.analysis.mutation.relevance import Relevance, extra_conditions, window_conditions
 from engine.analysis.mutation.trial import Trial
 from engine.analysis.mutation.twists import twists, with_accounts
-from engine.analysis.mutation.window_search import WindowSearch
 from engine.analysis.situation import given_of
-from engine.analysis.space import MOST_ROUNDS, Found, Space, Undecided
+from engine.analysis.space import MOST_ROUNDS, Found, Never, Space, Undecided
+from engine.analysis.windows import Shown, WindowSpace
 from engine.decision.case_reading import Case
 from engine.ruleset.compile import RuleSet
 from engine.ruleset.effects import Charge
+from engine.ruleset.fact_types import BREAKER_SCOPES, Scope
 
 Given = Mapping[str, Any]
 
@@ -66,14 +67,17 @@ class Survivors:
         """Give each mutant with what would notice it, as far as that is found; None: it is proved that nothing can."""
         for begin in range(0, len(mutants), _BATCH):
             batch = mutants[begin : begin + _BATCH]
-            space = Space(self._ruleset, extra_conditions(batch, self._ruleset.channels))
+            of_messages = [mutant for mutant in batch if mutant.rule.family != "breaker"]
+            space = Space(self._ruleset, extra_conditions(of_messages, self._ruleset.channels)) if of_messages else None
+            windows = self._windows(batch)
             for mutant in batch:
-                yield mutant, self._look(mutant, space)
+                if space is None or mutant.rule.family == "breaker":
+                    yield mutant, self._look_at_windows(mutant, windows[mutant.rule.scope])
+                else:
+                    yield mutant, self._look(mutant, space)
 
     def _look(self, mutant: Mutant, space: Space) -> Survivor | None:
         formula = self._relevance.formula(mutant)
-        if formula is None:
-            return self._window(mutant, self._outcomes(mutant))
         if not space.is_possible(formula):
             return None
         if self._left <= 0:
@@ -145,23 +149,25 @@ class Survivors:
                 given, expect = shorter, told
         return given, expect
 
-    def _window(self, mutant: Mutant, mutated: Outcomes) -> Survivor | None:
-        """Look for a window of a breaker that tells the mutant; none at all is a proof where all were tried.
+    def _windows(self, batch: Sequence[Mutant]) -> dict[Scope, WindowSpace]:
+        """Return the spaces of windows that the mutants of breaker rules are about."""
+        scopes = {mutant.rule.scope for mutant in batch} & set(BREAKER_SCOPES.values())
+        return {scope: WindowSpace(self._ruleset, scope, window_conditions(batch, scope)) for scope in scopes}
 
-        First among those that its own rule tells apart, then among those that all rules do.
-        """
-        same = [rule for rule in self._ruleset.rules if rule.scope is mutant.rule.scope and rule.family == "breaker"]
-        own = WindowSearch([mutant.rule, *mutant.changed], self._ruleset.schema)
-        every = WindowSearch([*same, *mutant.changed], self._ruleset.schema)
-        for search in (own, every) if every.is_complete else (own,):
-            for given in search.givens():
-                if self._left <= 0:
-                    return Survivor(mutant, searched=False)
-                self._left -= 1
-                expect = self._telling(mutant, mutated, given)
-                if expect:
-                    return Survivor(mutant, given, expect)
-        return None if every.is_complete else Survivor(mutant)
+    def _look_at_windows(self, mutant: Mutant, windows: WindowSpace) -> Survivor | None:
+        answer = windows.ask(self._relevance.formula(mutant))
+        if isinstance(answer, Never):
+            return None
+        if self._left <= 0:
+            return Survivor(mutant, searched=False)
+        found = [answer.given] if isinstance(answer, Shown) else []
+        mutated = self._outcomes(mutant)
+        for given in (*found, *(one.case.given for one in self._trial.touched(mutant))):
+            self._left -= 1
+            expect = self._telling(mutant, mutated, given)
+            if expect:
+                return Survivor(mutant, given, expect)
+        return Survivor(mutant)
 
 
 def _is_plain(expect: Expected) -> bool:
