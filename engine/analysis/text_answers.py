@@ -8,6 +8,7 @@ left, these few are the reason.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -29,6 +30,9 @@ MOST_STEPS: Final = 6_000
 
 SEARCHES_IN_VAIN: Final = 10
 """After so many searches that ended without an answer, those that follow may take half as long; then a third."""
+
+KEPT: Final = 20
+"""Texts found last that are tried before another is looked for."""
 
 MOST_MATCHING: Final = 6
 """Texts that are given of those that match a pattern."""
@@ -67,18 +71,20 @@ class Settler:
         self._always = always
         self._shortest: dict[frozenset[Name], str | TooMany | None] = {}
         self._accepted: dict[tuple[Name, str], bool] = {}
+        self._lately: deque[str] = deque(maxlen=KEPT)
         self._in_vain = 0
 
     def settle(self, machines: Mapping[Name, Machine]) -> str | Reason | None:
         """Return a text that all machines accept, or which of them exclude each other; None when it is not known."""
-        for text in self._shortest.values():
-            if isinstance(text, str) and self._missed(text, machines) is None:
-                return text
+        for one in self._lately:
+            if self._missed(one, machines) is None:
+                return one
         chosen: dict[Name, Machine] = {}
         try:
             while (text := self._first(chosen)) is not None:
                 missed = self._missed(text, machines)
                 if missed is None:
+                    self._lately.appendleft(text)
                     return text
                 chosen[missed] = machines[missed]
         except TooMany:
@@ -177,6 +183,8 @@ class TextAnswers:
         self._about: dict[str, list[int]] = {}
         self._machines: dict[Name, Machine] = {}
         self._settler: dict[str, Settler] = {}
+        self._settled: dict[tuple[str, tuple[int, ...]], str | Reason | None] = {}
+        self._cores: dict[tuple[str, Reason], Core] = {}
         for number, term in enumerate(terms):
             path = _path(term)
             if path is not None:
@@ -195,13 +203,17 @@ class TextAnswers:
             if len(asking) > 1 and all(classes[number] >= FIRST for number in asking):
                 found = self._settle(path, classes)
                 if isinstance(found, Reason):
-                    yield self._core(path, dict(found.names))  # type: ignore[arg-type]  # names are pairs here
+                    yield self._core(path, found)
 
     def _settle(self, path: str, classes: Mapping[int, int]) -> str | Reason | None:
-        # What is to be so says more than what is not.
-        asking = sorted(self._about.get(path, ()), key=lambda number: classes[number] == FIRST)
-        named = self._named((number, 1 << classes[number]) for number in asking)
-        return self._settler.setdefault(path, Settler((SOME,))).settle(named)
+        asking = self._about.get(path, ())
+        key = path, tuple([classes[number] for number in asking])
+        if key not in self._settled:
+            # What is to be so says more than what is not.
+            first = sorted(asking, key=lambda number: classes[number] == FIRST)
+            named = self._named((number, 1 << classes[number]) for number in first)
+            self._settled[key] = self._settler.setdefault(path, Settler((SOME,))).settle(named)
+        return self._settled[key]
 
     def _named(self, wanted: Iterable[tuple[int, int]]) -> dict[Name, Machine]:
         """The machines of terms in classes, by both."""
@@ -213,9 +225,14 @@ class TextAnswers:
             named[name] = self._machines[name]
         return named
 
-    def _core(self, path: str, core: dict[int, int]) -> Core:
-        partitions = {number: self._terms[number].partition for number in core}
-        return widened(core, partitions, lambda wider: self._settler[path].is_empty(self._named(wider.items())))
+    def _core(self, path: str, reason: Reason) -> Core:
+        if (path, reason) not in self._cores:
+            core: dict[int, int] = dict(reason.names)  # type: ignore[arg-type]  # names are pairs here
+            partitions = {number: self._terms[number].partition for number in core}
+            settler = self._settler[path]
+            found = widened(core, partitions, lambda wider: settler.is_empty(self._named(wider.items())))
+            self._cores[path, reason] = found
+        return self._cores[path, reason]
 
 
 def _path(term: Term) -> str | None:
