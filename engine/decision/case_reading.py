@@ -9,9 +9,10 @@ from typing import Any, Final
 from engine.decision.case_shape import CASE, MESSAGE_KEYS, WINDOW_KEYS, check_shape
 from engine.decision.case_table import MAX_WRITTEN, read_table, rows_of
 from engine.ruleset.documents import Mapping as MappingNode
-from engine.ruleset.documents import Node, Scalar, Sequence, describe, read_yaml
+from engine.ruleset.documents import Node, Scalar, Sequence, describe
 from engine.ruleset.issues import Issues
 from engine.ruleset.source import Source, Span
+from engine.ruleset.yaml_hints import read_document
 
 __all__ = ["MESSAGE_KEYS", "WINDOW_KEYS", "Case", "CaseStep", "read_cases", "to_plain"]
 
@@ -61,7 +62,7 @@ def read_cases(files: Mapping[str, bytes], issues: Issues) -> Iterator[Case]:
         except UnicodeDecodeError:
             issues.error("not-utf8", Source(name, "").whole, "the file is not UTF-8 text", "save it as UTF-8")
             continue
-        document = read_yaml(source, issues)
+        document = read_document(source, issues)
         if isinstance(document, Sequence):
             for node in document.items:
                 yield from _cases(node, issues)

@@ -198,7 +198,7 @@ def _misplaced_line(trouble: _Trouble, issues: Issues) -> bool:
         return False
     first = place.line_text[: place.column - 1] if deeper else ""
     start = place.start - len(first.lstrip()) if deeper else place.start
-    hint = "put the fields of one rule under each other; a new rule begins with a dash, as far left as the other dashes"
+    hint = "put the fields of one entry under each other; a new one begins with a dash, as far left as the other dashes"
     where = place.source.span(start, start + len(_rest(place.source.span(start, start))))
     issues.error("yaml-indentation", where, "this line is not indented as the lines it belongs to", hint)
     return True

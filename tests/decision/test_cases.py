@@ -319,3 +319,18 @@ def test_a_case_that_makes_no_sense_fails_with_a_sentence(case: str) -> None:
     assert report.failed == 1
     assert len(told) == 1
     assert not any(word in told[0] for word in ("object", "has no attribute", "NoneType", "'int'", "argument", "float"))
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "hint"),
+    [
+        ("- name: a\n\tgiven: {}\n", "yaml-tab", "replace each tab by two spaces"),
+        ("- name: a: b\n", "yaml-value", "put the value in quotes, or on the next line after >-"),
+        ("- name: 'a\n", "yaml-quote", "add the closing quote at the end of the value"),
+    ],
+)
+def test_mistakes_of_yaml_are_told_as_in_rule_files(text: str, code: str, hint: str) -> None:
+    """In words of their own and with what helps, not in those of a library."""
+    ((found, _line, _message, told),) = complaints(text)
+
+    assert (found, told) == (code, hint)
