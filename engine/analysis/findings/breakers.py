@@ -8,7 +8,16 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, islice
 from typing import Final
 
-from engine.analysis.findings.condition_parts import alternatives, bounds, is_in, is_made, parts, stand_together
+from engine.analysis.findings.condition_parts import (
+    ALWAYS_HINT,
+    alternatives,
+    bounds,
+    is_in,
+    is_made,
+    never_hint,
+    parts,
+    stand_together,
+)
 from engine.analysis.findings.inquiry import Inquiry, listed
 from engine.analysis.formulas import ALWAYS, Condition, Formula, Holds, Not, all_of
 from engine.analysis.space import Never, Undecided
@@ -27,8 +36,6 @@ from engine.ruleset.tables import Table
 MOST_PAIRS: Final = 1_000
 """Pairs of rules that are compared."""
 
-_NEVER_HINT: Final = "two of its parts exclude each other; is an && meant to be an ||, or a < a >?"
-_ALWAYS_HINT: Final = "leave it out; else, is an || meant to be an &&, or a > a <?"
 _EVER: Final = ", whatever is measured"
 
 
@@ -96,14 +103,14 @@ class _Subject:
         if is_whole and isinstance(holding, Undecided):
             self._open.add(rule.index)
         if isinstance(holding, Never):
-            report("never-true", place, f"{what} never holds{ever}", _NEVER_HINT)
+            report("never-true", place, f"{what} never holds{ever}", never_hint(part))
             self._never.update({rule.index} if is_whole else ())
             return True
         failing = Undecided("") if is_bound else self._space.ask(Not(self._holds(part)))
         if not is_bound:
             self._note(place, f"{what} ever fails to hold", failing)
         if isinstance(failing, Never):
-            report("always-true", place, f"{what} always holds{ever}", _ALWAYS_HINT)
+            report("always-true", place, f"{what} always holds{ever}", ALWAYS_HINT)
         return isinstance(failing, Never)
 
     def _tell_beside(self, rule: Rule, part: Expr, beside: Sequence[Expr], when: ConditionText) -> bool:
@@ -112,7 +119,9 @@ class _Subject:
         self._note_of(rule, "an alternative of it ever holds together with what stands beside it", answer)
         if isinstance(answer, Never):
             text = "this alternative never holds together with what stands beside it"
-            self._issues.warning("never-true", when.place(part.start, part.end), text, _NEVER_HINT)
+            self._issues.warning(
+                "never-true", when.place(part.start, part.end), text, "is an && meant to be an ||, or a < a >?"
+            )
         return isinstance(answer, Never)
 
     # ---- rules beside each other ----

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from engine.analysis.findings.condition_parts import alternatives, bounds, is_in, is_made, parts, stand_together
+from engine.analysis.findings.condition_parts import (
+    ALWAYS_HINT,
+    alternatives,
+    bounds,
+    is_in,
+    is_made,
+    never_hint,
+    parts,
+    stand_together,
+)
 from engine.analysis.findings.inquiry import Inquiry
 from engine.analysis.formulas import Condition, Fails, Formula, Holds, Not, all_of, any_of
 from engine.analysis.situation import Situation
@@ -19,9 +28,7 @@ from engine.ruleset.rules import Rule
 from engine.ruleset.source import Span
 from engine.ruleset.syntax import Call, Expr
 
-_NEVER_HINT = "two of its parts exclude each other; is an && meant to be an ||, or a < a >?"
 _FAILS = "%s ever fails to hold"
-_ALWAYS_HINT = "leave it out; else, is an || meant to be an &&, or a > a <?"
 
 
 def parts_of(rules: Iterable[Rule], channels: Iterable[str]) -> Iterator[Condition]:
@@ -73,13 +80,13 @@ def _tell(inquiry: Inquiry, rule: Rule, part: Expr, seen: list[Situation], place
     holding = _may(inquiry, [Holds(one) for one in conditions], seen, place, f"{what} ever holds")
     inquiry.open.update({rule.index} if is_whole and holding is None else ())
     if holding is False:
-        report("never-true", place, f"{what} never holds{ever}", _NEVER_HINT)
+        report("never-true", place, f"{what} never holds{ever}", never_hint(part))
         inquiry.never.update({rule.index} if is_whole else ())
     elif not is_bound and _may(inquiry, [Not(Holds(one)) for one in conditions], seen, place, _FAILS % what) is False:
-        report("always-true", place, f"{what} always holds{ever}", _ALWAYS_HINT)
+        report("always-true", place, f"{what} always holds{ever}", ALWAYS_HINT)
     elif _is_either(part) and not any(inquiry.space.is_possible(Fails(one)) for one in conditions):
         text = f"{what} always holds where the facts are there that it asks about"
-        inquiry.issues.warning("always-true", place, text, _ALWAYS_HINT)
+        inquiry.issues.warning("always-true", place, text, ALWAYS_HINT)
     else:
         return False
     return True
@@ -121,5 +128,7 @@ def _tell_beside(inquiry: Inquiry, rule: Rule, part: Expr, beside: tuple[Expr, .
     if any(inquiry.space.is_possible(all_of(*way)) for way in ways):
         return False
     text = "this alternative never holds together with what stands beside it"
-    inquiry.issues.warning("never-true", when.place(part.start, part.end), text, _NEVER_HINT)
+    inquiry.issues.warning(
+        "never-true", when.place(part.start, part.end), text, "is an && meant to be an ||, or a < a >?"
+    )
     return True
