@@ -37,9 +37,8 @@ class CaseFile(pytest.File):
         issues = Issues()
         issues.extend(issue for issue in tested.unread if issue.file in (name, folder))
         taken: set[str] = set()
-        for case in sound_cases(
-            tested.ruleset, {one: tested.files[one] for one in (name,) if one in tested.files}, issues
-        ):
+        files = {name: tested.files[name]} if name in tested.files else {}
+        for case in sound_cases(tested.ruleset, files, issues):
             title = case.name if case.name not in taken else f"{case.name} (line {case.line})"
             taken.add(title)
             yield CaseItem.from_parent(self, name=title, case=case, tested=tested)
