@@ -9,7 +9,7 @@ left, these few are the reason.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -51,7 +51,8 @@ _FORMS: Final[dict[str, type[OtherCase | Trimmed]]] = {
 }
 
 
-Name = Hashable
+Name = tuple[int, int]
+"""A term, and which of its answers are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,7 @@ class TextAnswers:
 
     def _core(self, path: str, reason: Reason) -> Core:
         if (path, reason) not in self._cores:
-            core: dict[int, int] = dict(reason.names)  # type: ignore[arg-type]  # names are pairs here
+            core = dict(reason.names)
             partitions = {number: self._terms[number].partition for number in core}
             settler = self._settler[path]
             found = widened(core, partitions, lambda wider: settler.is_empty(self._named(wider.items())))

@@ -21,8 +21,10 @@ _MOST_COMPLAINTS: Final = 5
 _MOST_PARTS: Final = 8
 """Parts of a condition that never holds which are looked at one by one, and two by two."""
 
-_OTHER_SIGN: Final = "is an && meant to be an ||, or a < a >?"
-_EXCLUDE: Final = f"two of its parts exclude each other; {_OTHER_SIGN}"
+OTHER_SIGN: Final = "is an && meant to be an ||, or a < a >?"
+"""What may help where parts exclude each other."""
+
+EXCLUDE: Final = f"two of its parts exclude each other; {OTHER_SIGN}"
 _NO_SUCH: Final = "no message has such a value: look at its numbers, words and signs"
 
 
@@ -39,7 +41,7 @@ def check_condition(rule: Rule, placed: Placed, schema: FactsSchema, issues: Iss
         _may_err(rule, placed, placed.when, schema, failure, issues)
     whole = placed.when.whole
     if never_true(rule.when, schema, rule.scope) is Answer.YES:
-        hint, culprits = _EXCLUDE, []
+        hint, culprits = EXCLUDE, []
         if placed.is_special:
             hint = "two of its parts exclude each other, and which messages its override is for is one of them"
         elif placed.is_guarded:
@@ -83,7 +85,7 @@ def _never(when: ConditionText, culprits: list[Expr], hint: str, issues: Issues)
             for place in places
             if place is not own
         ]
-        issues.error("never-true", own, f"{text}: two of its parts exclude each other", _OTHER_SIGN, related=related)
+        issues.error("never-true", own, f"{text}: two of its parts exclude each other", OTHER_SIGN, related=related)
     elif places and len(when.text) > culprits[0].end - culprits[0].start:
         related = [Related.at(place, "this part") for place in places if place is not own]
         issues.error("never-true", own, f"{text}: a part of it never does", _NO_SUCH, related=related)

@@ -95,10 +95,14 @@ EXPRESSIONS: st.SearchStrategy[Expr] = st.recursive(
 
 def calculated(expr: Expr, x: float, y: float) -> float:
     """The value as the interpreter has it."""
-    if isinstance(expr, Call):
-        arguments = [calculated(arg, x, y) for arg in expr.args]
-        return float(operation(expr.op, [Type.DOUBLE, Type.DOUBLE])(*arguments))
-    return {"x": x, "y": y}[expr.path] if isinstance(expr, Fact) else float(expr.value)  # type: ignore[arg-type,union-attr]
+    match expr:
+        case Call(op=op, args=args):
+            return float(operation(op, [Type.DOUBLE, Type.DOUBLE])(*(calculated(arg, x, y) for arg in args)))
+        case Fact(path=path):
+            return {"x": x, "y": y}[path]
+        case Literal(value=float(value)):
+            return value
+    raise AssertionError("nothing else is calculated with")
 
 
 @given(EXPRESSIONS, st.lists(DOUBLES, min_size=2, max_size=4), st.lists(DOUBLES, min_size=2, max_size=4))

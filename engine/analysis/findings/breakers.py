@@ -23,6 +23,7 @@ from engine.analysis.formulas import ALWAYS, Condition, Formula, Holds, Not, all
 from engine.analysis.space import Never, Undecided
 from engine.analysis.window_rules import decides, stricter
 from engine.analysis.windows import Answer, Shown, WindowSpace
+from engine.ruleset.check_conditions import OTHER_SIGN
 from engine.ruleset.condition_text import ConditionText
 from engine.ruleset.effects import SetState
 from engine.ruleset.expressions import walk
@@ -119,9 +120,7 @@ class _Subject:
         self._note_of(rule, "an alternative of it ever holds together with what stands beside it", answer)
         if isinstance(answer, Never):
             text = "this alternative never holds together with what stands beside it"
-            self._issues.warning(
-                "never-true", when.place(part.start, part.end), text, "is an && meant to be an ||, or a < a >?"
-            )
+            self._issues.warning("never-true", when.place(part.start, part.end), text, OTHER_SIGN)
         return isinstance(answer, Never)
 
     # ---- rules beside each other ----

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from engine.ruleset.check_conditions import EXCLUDE
 from engine.ruleset.condition_text import ConditionText, Piece
 from engine.ruleset.normal import LOGIC
 from engine.ruleset.syntax import Call, Expr, Literal
@@ -16,14 +17,11 @@ _ORDER = ("<", "<=", ">", ">=")
 ALWAYS_HINT: Final = "leave it out; else, is an || meant to be an &&, or a > a <?"
 """What may help where something always holds."""
 
-BESIDE_HINT: Final = "is an && meant to be an ||, or a < a >?"
-"""What may help where something never holds together with what stands beside it."""
-
 
 def never_hint(part: Expr) -> str:
     """Return what may help where something never holds."""
     if isinstance(part, Call) and part.op in LOGIC:
-        return f"two of its parts exclude each other; {BESIDE_HINT}"
+        return EXCLUDE
     return "nothing has such a value: look at its numbers, words and signs"
 
 

@@ -22,6 +22,7 @@ from engine.analysis.findings.inquiry import Inquiry
 from engine.analysis.formulas import Condition, Fails, Formula, Holds, Not, all_of, any_of
 from engine.analysis.situation import Situation
 from engine.analysis.space import Found, Undecided
+from engine.ruleset.check_conditions import OTHER_SIGN
 from engine.ruleset.condition_text import ConditionText
 from engine.ruleset.fact_types import Scope
 from engine.ruleset.rules import Rule
@@ -128,7 +129,5 @@ def _tell_beside(inquiry: Inquiry, rule: Rule, part: Expr, beside: tuple[Expr, .
     if any(inquiry.space.is_possible(all_of(*way)) for way in ways):
         return False
     text = "this alternative never holds together with what stands beside it"
-    inquiry.issues.warning(
-        "never-true", when.place(part.start, part.end), text, "is an && meant to be an ||, or a < a >?"
-    )
+    inquiry.issues.warning("never-true", when.place(part.start, part.end), text, OTHER_SIGN)
     return True
